@@ -1,0 +1,50 @@
+/**
+ * Where the blocks of a disk live. A backend moves whole chunks and knows nothing of devices, guests or caches.
+ *
+ * Chunks are the unit of storage: `chunkBytes` long (a power of two), numbered from 0. A chunk that was never
+ * written, or was discarded, does not exist and reads as zeroes (a thin disk).
+ */
+export interface BlockBackend {
+  readonly chunkBytes: number;
+  readonly chunkCount: number;
+
+  /** The chunks that exist, ascending. Called once, when the disk is opened. */
+  list(): Promise<number[]>;
+
+  /** Reads chunks; a missing one comes back as undefined. The arrays belong to the caller from then on. */
+  read(chunks: readonly number[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
+
+  /**
+   * Writes and removes chunks in ONE atomic, durable step: when the promise resolves all of it survives a killed
+   * browser, when it rejects none of it happened. `data` arrays are exactly `chunkBytes` long and are copied before
+   * the call returns, so the caller may change them at once.
+   */
+  commit(changes: readonly ChunkChange[]): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** One chunk's new content, or `undefined` to remove it. */
+export interface ChunkChange {
+  readonly chunk: number;
+  readonly data: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Why a backend refused. The device turns these into NVMe status codes. */
+export type StorageErrorKind =
+  /** The browser gives no more room (QuotaExceededError). */
+  | "no-space"
+  /** A read or write failed for another reason. */
+  | "io"
+  /** The disk is closed, or another tab owns it. */
+  | "unavailable";
+
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  readonly kind: StorageErrorKind;
+
+  constructor(kind: StorageErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
