@@ -1,0 +1,112 @@
+/** What the page (and whoever drives it) sees of a machine. Types only: no worker, no DOM. */
+import type { CounterName } from "../trace/counters.ts";
+
+/** Which thread serves a doorbell, and how. See docs/architecture.md; the 2015 thread's call paths. */
+export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
+
+/** Which shadow doorbell extension the controller offers. */
+export type ShadowDoorbells = "off" | "dbbuf";
+
+export interface MachineSettings {
+  /** Guest RAM in MiB. */
+  readonly memoryMiB: number;
+  readonly serving: ServingMode;
+  readonly shadowDoorbells: ShadowDoorbells;
+  /** Longest busy wait of the iothread before it sleeps, in microseconds. */
+  readonly pollMaxUs: number;
+  /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */
+  readonly haltPollMaxUs: number;
+  /** Appended to the kernel command line. */
+  readonly kernelArguments: string;
+}
+
+export type MachineState =
+  /** Made, not started. */
+  | "new"
+  /** Fetching images, opening disks, or the guest is on its way to the prompt. */
+  | "booting"
+  /** A shell prompt has been reached. */
+  | "running"
+  /** The guest shut down or was stopped. */
+  | "stopped"
+  /** A worker died or the start failed; `restart()` may help. */
+  | "failed";
+
+/** The steps from click to prompt, in order; several may overlap. */
+export type BootStage = "images" | "disks" | "firmware" | "kernel" | "userspace";
+
+/** Where the time to the prompt went. Milliseconds since start() was called. */
+export interface BootStageTiming {
+  readonly stage: BootStage;
+  readonly startMs: number;
+  /** Absent while the stage is going on. */
+  readonly endMs?: number;
+  /** Bytes so far and in total, for stages that move bytes. */
+  readonly loaded?: number;
+  readonly total?: number;
+}
+
+export interface ExecResult {
+  /** stdout and stderr of the command, as they came. */
+  readonly output: string;
+  readonly exitCode: number;
+  /** Host wall-clock time from sending the command to its exit status. */
+  readonly ms: number;
+}
+
+/** A disk as the status line shows it. Sizes in bytes. */
+export interface DiskStatus {
+  readonly name: string;
+  /** NVMe namespace id: 1 is /dev/nvme0n1. */
+  readonly nsid: number;
+  readonly byteLength: number;
+  readonly allocatedBytes: number;
+  /** Written by the guest, not yet durable. */
+  readonly dirtyBytes: number;
+  readonly flushing: boolean;
+}
+
+export interface MachineEvents {
+  state: (state: MachineState, detail?: string) => void;
+  /** The whole list, at each change. */
+  boot: (stages: readonly BootStageTiming[]) => void;
+  /** Bytes from the guest's serial console, batched to about one call a frame. */
+  output: (bytes: Uint8Array) => void;
+  /** A sentence for the user: what happened and what to do next. */
+  notice: (message: string) => void;
+}
+
+export interface Machine {
+  readonly settings: MachineSettings;
+  readonly state: MachineState;
+  /** Resolves at the first shell prompt (also the rescue shell's); rejects when the start fails. */
+  readonly ready: Promise<void>;
+  /** True when the initramfs offered its rescue shell because the system disk did not mount. */
+  readonly rescue: boolean;
+  readonly bootStages: readonly BootStageTiming[];
+
+  on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void;
+
+  start(): Promise<void>;
+  /** Hard reset: as the reset button of a PC. What was flushed stays. Renews `ready`. */
+  restart(): Promise<void>;
+  /** Flushes the disks and ends both workers. */
+  stop(): Promise<void>;
+
+  /** Types into the serial console. */
+  send(text: string): void;
+  /** Tells the guest how large the terminal is. */
+  resize(columns: number, rows: number): void;
+  /** Runs a command in the guest's automation shell (a persistent one on the second serial port). */
+  exec(command: string): Promise<ExecResult>;
+
+  /** Counters now: cheap, reads shared memory. */
+  counters(): Record<CounterName, number>;
+  /** A round trip to the I/O worker: for a status line, about once a second. */
+  disks(): Promise<readonly DiskStatus[]>;
+  /**
+   * Throws away all that was written: the system disk is the shipped image again, the scratch disk empty.
+   * Restarts the machine.
+   */
+  resetDisks(which: "system" | "scratch" | "all"): Promise<void>;
+}
