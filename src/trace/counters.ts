@@ -47,6 +47,9 @@ export const counterNames = [
 
 export type CounterName = (typeof counterNames)[number];
 
+/** The words that hold a present value and may fall. */
+const gauges: ReadonlySet<CounterName> = new Set(["pollTimeUs", "iothreadState", "flushesInProgress"]);
+
 /** Values of the `iothreadState` counter. */
 export const IothreadState = { stopped: 0, busy: 1, polling: 2, sleeping: 3 } as const;
 
@@ -80,7 +83,7 @@ export class CounterReader {
     const result = {} as Record<CounterName, number>;
     for (let i = 0; i < counterNames.length; i++) {
       const now = Atomics.load(this.#words, i) >>> 0;
-      if (now < this.#last[i]) this.#high[i] += 2 ** 32;
+      if (now < this.#last[i] && !gauges.has(counterNames[i])) this.#high[i] += 2 ** 32;
       this.#last[i] = now;
       result[counterNames[i]] = this.#high[i] + now;
     }
