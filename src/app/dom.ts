@@ -1,0 +1,25 @@
+/** The page's only DOM helper: makes an element with attributes and children. */
+
+type Attributes = Readonly<Record<string, string | boolean>>;
+
+/** `true` sets an empty attribute, `false` leaves it out. Text goes in as text: no markup is ever parsed. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false) made.setAttribute(name, value === true ? "" : value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Writes text only when it differs, so that a status line that stands still costs no layout. */
+export function setText(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/** Undoes what a view did; views return one. */
+export type Dispose = () => void;

@@ -1,0 +1,62 @@
+import { describe, expect, test } from "vitest";
+import { defaultSettings, parseSettings } from "./settings.ts";
+
+describe("parseSettings", () => {
+  test("an empty query gives the defaults", () => {
+    expect(parseSettings("")).toEqual({ settings: defaultSettings, notices: [] });
+  });
+
+  test("every parameter sets its setting", () => {
+    const query =
+      "?memory=512&serving=mmio&shadow=off&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
+    expect(parseSettings(query)).toEqual({
+      settings: {
+        memoryMiB: 512,
+        serving: "mmio",
+        shadowDoorbells: "off",
+        pollMaxUs: 0,
+        haltPollMaxUs: 50,
+        kernelArguments: "nvme.poll_queues=1 quiet",
+      },
+      notices: [],
+    });
+  });
+
+  test.each(["serving=iothread%2Bpoll", "serving=iothread+poll"])("%s is understood", query => {
+    expect(parseSettings(query)).toEqual({ settings: defaultSettings, notices: [] });
+  });
+
+  test.each([
+    ["memory=", "96 to 2048"],
+    ["memory=64", "96 to 2048"],
+    ["memory=4096", "96 to 2048"],
+    ["memory=1e2", "96 to 2048"],
+    ["memory=-256", "96 to 2048"],
+    ["pollMaxUs=1.5", "0 to 1000000"],
+    ["haltPollMaxUs=NaN", "0 to 1000000"],
+    ["serving=kvm", "mmio, mainloop, iothread, iothread+poll"],
+    ["shadow=google", "off, dbbuf"],
+    ["kernel=a%00b", "printable ASCII"],
+    [`kernel=${"x".repeat(1025)}`, "1024"],
+  ])("%s is ignored with a notice that says what is allowed", (query, allowed) => {
+    const { settings, notices } = parseSettings(query);
+    expect(settings).toEqual(defaultSettings);
+    expect(notices).toHaveLength(1);
+    expect(notices[0]).toContain(query.split("=")[0]);
+    expect(notices[0]).toContain(allowed);
+    expect(notices[0].length).toBeLessThan(200);
+  });
+
+  test("good values next to a bad one are kept", () => {
+    const { settings, notices } = parseSettings("memory=128&shadow=on");
+    expect(settings).toEqual({ ...defaultSettings, memoryMiB: 128 });
+    expect(notices).toHaveLength(1);
+  });
+
+  test("the last of several wins; parameters of others are left alone", () => {
+    expect(parseSettings("memory=1&memory=128&utm_source=x")).toEqual({
+      settings: { ...defaultSettings, memoryMiB: 128 },
+      notices: [],
+    });
+  });
+});
