@@ -1,0 +1,210 @@
+/** The backend holds this chunk, or may hold it once the running commit is through. */
+export const STORED = 1;
+/** Reads as zeroes whatever the backend holds: dropped, the removal not yet committed. */
+export const DROPPED = 2;
+/** Must be committed: the buffer's content, or the removal if there is no buffer. */
+export const DIRTY = 4;
+/** Part of the commit under way. */
+export const COMMITTING = 8;
+/** Used since the CLOCK hand last passed. */
+const REFERENCED = 16;
+/** First chunk of a read-ahead window: when it is read, the next window is due. */
+export const READ_AHEAD_MARK = 32;
+
+/** Evicted buffers that are kept for the next write: allocating and zeroing a fresh one costs more than the copy. */
+const MAX_FREE_BUFFERS = 16;
+
+/**
+ * What the cache knows of each chunk: its buffer if it is in memory, its flags, and who needs it to stay. Bounds the
+ * number of buffers and evicts by CLOCK (second chance).
+ *
+ * A chunk without buffer is *missing* if the backend holds it, else it reads as zeroes and needs no memory.
+ *
+ * The bound holds because all that cannot be evicted is limited: *claimed* chunks (dirty, being committed, or about to
+ * be written) to `claimLimit`, chunks pinned for a read to the rest.
+ */
+export class ChunkTable {
+  readonly chunkBytes: number;
+  readonly chunkCount: number;
+  /** Most chunks in memory. */
+  readonly capacity: number;
+  /** Most chunks that may be claimed at a time. */
+  readonly claimLimit: number;
+  readonly buffers: (Uint8Array<ArrayBuffer> | undefined)[];
+  readonly flags: Uint8Array;
+
+  /** Chunks in memory. */
+  resident = 0;
+  /** Chunks in memory whose content the backend does not durably have. */
+  held = 0;
+  /** Chunks held or pinned for a write. */
+  claimed = 0;
+  /** Chunks pinned for a read. */
+  readPinned = 0;
+  /** Chunks that take room in the backend or in memory. */
+  allocated = 0;
+
+  readonly #readPins: Uint16Array;
+  readonly #writePins: Uint16Array;
+  /** The chunks in memory, in no order; `#place` is each chunk's index in it. */
+  readonly #clock: Int32Array;
+  readonly #place: Int32Array;
+  #hand = 0;
+  readonly #free: Uint8Array<ArrayBuffer>[] = [];
+
+  constructor(chunkBytes: number, chunkCount: number, capacity: number, claimLimit: number) {
+    this.chunkBytes = chunkBytes;
+    this.chunkCount = chunkCount;
+    this.capacity = capacity;
+    this.claimLimit = claimLimit;
+    this.buffers = new Array(chunkCount).fill(undefined);
+    this.flags = new Uint8Array(chunkCount);
+    this.#readPins = new Uint16Array(chunkCount);
+    this.#writePins = new Uint16Array(chunkCount);
+    this.#clock = new Int32Array(capacity);
+    this.#place = new Int32Array(chunkCount);
+  }
+
+  /** Notes at opening that the backend holds a chunk. */
+  addStored(chunk: number): void {
+    this.flags[chunk] |= STORED;
+    this.allocated += 1;
+  }
+
+  isMissing(chunk: number): boolean {
+    return this.buffers[chunk] === undefined && (this.flags[chunk] & (STORED | DROPPED)) === STORED;
+  }
+
+  isClaimed(chunk: number): boolean {
+    return this.#writePins[chunk] > 0 || this.isHeld(chunk);
+  }
+
+  isHeld(chunk: number): boolean {
+    return (this.flags[chunk] & (DIRTY | COMMITTING)) !== 0 && this.buffers[chunk] !== undefined;
+  }
+
+  /** Marks a chunk as used, for CLOCK. */
+  touch(chunk: number): void {
+    this.flags[chunk] |= REFERENCED;
+  }
+
+  setFlags(chunk: number, set: number, clear: number): void {
+    const held = this.isHeld(chunk);
+    this.flags[chunk] = (this.flags[chunk] & ~clear) | set;
+    this.#countHeld(chunk, held);
+  }
+
+  /** Puts a buffer in place for a chunk that has none. The caller made room. */
+  install(chunk: number, buffer: Uint8Array<ArrayBuffer>): void {
+    if ((this.flags[chunk] & (STORED | DROPPED)) !== STORED) this.allocated += 1;
+    const held = this.isHeld(chunk);
+    this.buffers[chunk] = buffer;
+    this.flags[chunk] = (this.flags[chunk] & ~DROPPED) | REFERENCED;
+    this.#place[chunk] = this.resident;
+    this.#clock[this.resident] = chunk;
+    this.resident += 1;
+    this.#countHeld(chunk, held);
+  }
+
+  /** A buffer to install: zeroed, or with arbitrary content when all of it will be overwritten. */
+  newBuffer(zeroed: boolean): Uint8Array<ArrayBuffer> {
+    const buffer = this.#free.pop();
+    if (!buffer) return new Uint8Array(this.chunkBytes);
+    return zeroed ? buffer.fill(0) : buffer;
+  }
+
+  /**
+   * Makes the chunk read as zeroes. Returns whether a removal must be committed; then it is flagged DROPPED and the
+   * caller marks it dirty. With `always` the removal is asked for even if the backend never saw the chunk.
+   */
+  drop(chunk: number, always: boolean): boolean {
+    const flags = this.flags[chunk];
+    const inMemory = this.buffers[chunk] !== undefined;
+    if (inMemory || (flags & (STORED | DROPPED)) === STORED) this.allocated -= 1;
+    if (inMemory) this.#removeBuffer(chunk);
+    if ((flags & STORED) === 0 && !always) {
+      this.flags[chunk] = flags & ~DIRTY;
+      return false;
+    }
+    this.flags[chunk] |= STORED | DROPPED;
+    return true;
+  }
+
+  /** Notes that the backend no longer holds a dropped chunk. */
+  removed(chunk: number): void {
+    this.flags[chunk] &= ~(STORED | DROPPED);
+  }
+
+  /**
+   * Evicts until `count` more buffers fit. Spares the chunks `first`…`last`, which the caller is about to use.
+   * Returns false, having evicted what it could, when too much is claimed or pinned.
+   */
+  makeRoom(count: number, first: number, last: number): boolean {
+    const target = this.capacity - count;
+    // Two turns of the hand: the first may only take away second chances.
+    for (let steps = 2 * this.resident; this.resident > target; steps -= 1) {
+      if (steps === 0) return false;
+      if (this.#hand >= this.resident) this.#hand = 0;
+      const chunk = this.#clock[this.#hand];
+      const flags = this.flags[chunk];
+      if (
+        (chunk >= first && chunk <= last) ||
+        flags & (DIRTY | COMMITTING) ||
+        this.#readPins[chunk] > 0 ||
+        this.#writePins[chunk] > 0
+      ) {
+        this.#hand += 1;
+      } else if (flags & REFERENCED) {
+        this.flags[chunk] = flags & ~REFERENCED;
+        this.#hand += 1;
+      } else {
+        this.#removeBuffer(chunk);
+      }
+    }
+    return target >= 0;
+  }
+
+  pinForRead(chunk: number): void {
+    if (this.#readPins[chunk]++ === 0) this.readPinned += 1;
+  }
+
+  unpinForRead(chunk: number): void {
+    if (--this.#readPins[chunk] === 0) this.readPinned -= 1;
+  }
+
+  isReadPinned(chunk: number): boolean {
+    return this.#readPins[chunk] > 0;
+  }
+
+  pinForWrite(chunk: number): void {
+    if (!this.isClaimed(chunk)) this.claimed += 1;
+    this.#writePins[chunk] += 1;
+  }
+
+  unpinForWrite(chunk: number): void {
+    this.#writePins[chunk] -= 1;
+    if (!this.isClaimed(chunk)) this.claimed -= 1;
+  }
+
+  #countHeld(chunk: number, before: boolean): void {
+    const after = this.isHeld(chunk);
+    if (after === before) return;
+    const change = after ? 1 : -1;
+    this.held += change;
+    if (this.#writePins[chunk] === 0) this.claimed += change;
+  }
+
+  /** Takes the buffer away; whether the chunk counts as allocated is the caller's business. */
+  #removeBuffer(chunk: number): void {
+    const held = this.isHeld(chunk);
+    const buffer = this.buffers[chunk]!;
+    this.buffers[chunk] = undefined;
+    this.#countHeld(chunk, held);
+    if (this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
+    this.resident -= 1;
+    const place = this.#place[chunk];
+    const moved = this.#clock[this.resident];
+    this.#clock[place] = moved;
+    this.#place[moved] = place;
+  }
+}

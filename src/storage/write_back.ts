@@ -1,0 +1,269 @@
+import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
+import { asStorageError } from "./chunk_loader.ts";
+import { type ChunkTable, COMMITTING, DIRTY, STORED } from "./chunk_table.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** About 4 MiB a transaction is where IndexedDB's write speed levels off. */
+const COMMIT_BYTES = 4 * 1024 * 1024;
+/** Removals carry no data, but each costs the transaction a little. */
+const MAX_COMMIT_CHANGES = 1024;
+/** Dirty data that is rewritten all the time is committed after so many idle periods all the same. */
+const MAX_IDLE_PERIODS = 5;
+
+export interface WriteBackOptions {
+  /** Held chunks from which on commits start by themselves. */
+  readonly threshold: number;
+  /** Milliseconds without a write after which everything dirty is committed. */
+  readonly idleMs: number;
+  /** Milliseconds after which a commit without answer counts as failed. */
+  readonly timeoutMs: number;
+  /** A commit ended; with the error when it failed. */
+  readonly onCommitted: (error: StorageError | undefined) => void;
+  /** Whether somebody waits for dirty data to become less. */
+  readonly underPressure: () => boolean;
+}
+
+/** One pending flush: what still has to become durable for it. */
+interface FlushWaiter {
+  /** Chunks that need a commit which starts later than the flush. */
+  readonly needs: Set<number>;
+  /** Whether it also waits for the commit that was under way when it came. */
+  awaitsRunning: boolean;
+  resolve(): void;
+  reject(error: StorageError): void;
+}
+
+/**
+ * Commits dirty chunks, one commit at a time, each a durable transaction. There is no weaker kind: a strict
+ * transaction makes only its own data durable, so a Flush could not vouch for chunks evicted by a relaxed one.
+ *
+ * The backend takes its copy when commit() is called; a chunk that changes later is simply dirty again. When a commit
+ * fails, its chunks are dirty again too and are retried: for the next flush, or after a while.
+ */
+export class WriteBack {
+  commits = 0;
+  commitFailures = 0;
+  committedBytes = 0;
+  flushesCoalesced = 0;
+
+  readonly #backend: BlockBackend;
+  readonly #table: ChunkTable;
+  readonly #scheduler: Scheduler;
+  readonly #options: WriteBackOptions;
+  /** Exactly the chunks flagged DIRTY, the longest dirty first. */
+  readonly #dirty = new Set<number>();
+  readonly #waiters = new Set<FlushWaiter>();
+  #running: readonly ChunkChange[] | undefined;
+  /** The running commit has not answered in time. */
+  #stalled: StorageError | undefined;
+  /** How many of the longest dirty chunks are to be committed though there are few; set when idle. */
+  #toDrain = 0;
+  /** The last commit failed: no new one by itself until the timer fires. */
+  #failed = false;
+  #cancelTimer: (() => void) | undefined;
+  #touched = false;
+  #idlePeriods = 0;
+  #sharedFlush: Promise<void> | undefined;
+
+  constructor(backend: BlockBackend, table: ChunkTable, scheduler: Scheduler, options: WriteBackOptions) {
+    this.#backend = backend;
+    this.#table = table;
+    this.#scheduler = scheduler;
+    this.#options = options;
+  }
+
+  get pendingFlushes(): number {
+    return this.#waiters.size;
+  }
+
+  /** Why nothing can be written at present, if the backend has stopped answering. */
+  get stalled(): StorageError | undefined {
+    return this.#stalled;
+  }
+
+  /** To be called after each change of a chunk. */
+  markDirty(chunk: number): void {
+    this.#touched = true;
+    if (this.#table.flags[chunk] & DIRTY) return;
+    this.#table.setFlags(chunk, DIRTY, 0);
+    this.#dirty.add(chunk);
+    this.#sharedFlush = undefined;
+    if (!this.#cancelTimer) this.#startTimer();
+  }
+
+  /** Makes a whole chunk read as zeroes; its removal is committed like a write. */
+  drop(chunk: number): void {
+    // A flush that waits for this chunk needs some commit of it, even if the backend never had it.
+    if (this.#table.drop(chunk, this.#waiters.size > 0)) this.markDirty(chunk);
+    else this.#dirty.delete(chunk);
+  }
+
+  /** Resolves when all that is dirty now is durable. */
+  flush(): Promise<void> {
+    if (this.#sharedFlush) {
+      this.flushesCoalesced += 1;
+      return this.#sharedFlush;
+    }
+    const flush = this.#wait(new Set(this.#dirty), this.#running !== undefined);
+    if (this.#waiters.size > 0) {
+      this.#sharedFlush = flush;
+      const done = () => {
+        if (this.#sharedFlush === flush) this.#sharedFlush = undefined;
+      };
+      flush.then(done, done);
+    }
+    return flush;
+  }
+
+  /** Resolves when what is dirty now of the chunks `first`…`last` is durable. */
+  flushRange(first: number, last: number): Promise<void> {
+    const needs = new Set<number>();
+    let committing = false;
+    for (let chunk = first; chunk <= last; chunk++) {
+      const flags = this.#table.flags[chunk];
+      if (flags & DIRTY) needs.add(chunk);
+      if (flags & COMMITTING) committing = true;
+    }
+    return this.#wait(needs, committing);
+  }
+
+  /** Starts a commit if there is a reason for one and none is under way. */
+  pump(): void {
+    if (this.#running || this.#dirty.size === 0) return;
+    let source: Iterable<number>;
+    if (this.#waiters.size > 0) source = this.#neededChunks();
+    else if (this.#options.underPressure()) source = this.#dirty;
+    else if (!this.#failed && (this.#toDrain > 0 || this.#table.held >= this.#options.threshold))
+      source = this.#dirty;
+    else return;
+    const changes = this.#takeBatch(source);
+    if (changes.length > 0) this.#commit(changes);
+  }
+
+  /** Stops the timer. */
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  #wait(needs: Set<number>, awaitsRunning: boolean): Promise<void> {
+    if (needs.size === 0 && !awaitsRunning) return Promise.resolve();
+    if (this.#stalled) return Promise.reject(this.#stalled);
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ needs, awaitsRunning, resolve, reject });
+      this.pump();
+    });
+  }
+
+  *#neededChunks(): Generator<number> {
+    for (const waiter of this.#waiters) yield* waiter.needs;
+  }
+
+  #takeBatch(source: Iterable<number>): ChunkChange[] {
+    const { buffers, flags, chunkBytes } = this.#table;
+    const changes: ChunkChange[] = [];
+    let bytes = 0;
+    for (const chunk of source) {
+      if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
+      const data = buffers[chunk];
+      changes.push({ chunk, data });
+      this.#dirty.delete(chunk);
+      this.#table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
+      if (data) bytes += chunkBytes;
+      if (bytes >= COMMIT_BYTES || changes.length >= MAX_COMMIT_CHANGES) break;
+    }
+    return changes;
+  }
+
+  #commit(changes: readonly ChunkChange[]): void {
+    this.#running = changes;
+    const cancelDeadline = this.#scheduler.after(this.#options.timeoutMs, () => this.#stall());
+    this.#backend
+      .commit(changes)
+      .finally(cancelDeadline)
+      .then(
+        () => this.#committed(changes),
+        error => this.#commitFailed(changes, asStorageError(error, "Writing to storage failed")),
+      );
+  }
+
+  /** The commit may still come through, so its chunks stay as they are; but nobody waits for it any longer. */
+  #stall(): void {
+    const seconds = this.#options.timeoutMs / 1000;
+    const error = new StorageError("io", `Storage has not answered a write for ${seconds} s.`);
+    this.#stalled = error;
+    this.#rejectWaiters(() => true, error);
+    this.#options.onCommitted(error);
+  }
+
+  #committed(changes: readonly ChunkChange[]): void {
+    this.commits += 1;
+    for (const { chunk, data } of changes) {
+      this.#table.setFlags(chunk, 0, COMMITTING);
+      if (data) this.committedBytes += data.byteLength;
+      else if (!(this.#table.flags[chunk] & DIRTY)) this.#table.removed(chunk);
+    }
+    this.#ended();
+    this.#failed = false;
+    for (const waiter of this.#waiters) {
+      if (waiter.awaitsRunning) waiter.awaitsRunning = false;
+      else for (const { chunk } of changes) waiter.needs.delete(chunk);
+      if (waiter.needs.size > 0) continue;
+      this.#waiters.delete(waiter);
+      waiter.resolve();
+    }
+    this.#toDrain = Math.max(0, this.#toDrain - changes.length);
+    this.#options.onCommitted(undefined);
+    this.pump();
+  }
+
+  #commitFailed(changes: readonly ChunkChange[], error: StorageError): void {
+    this.commitFailures += 1;
+    for (const { chunk } of changes) {
+      this.#table.setFlags(chunk, DIRTY, COMMITTING);
+      this.#dirty.add(chunk);
+    }
+    this.#ended();
+    this.#failed = true;
+    this.#toDrain = 0;
+    this.#rejectWaiters(
+      waiter => waiter.awaitsRunning || changes.some(({ chunk }) => waiter.needs.has(chunk)),
+      error,
+    );
+    this.#options.onCommitted(error);
+    this.#startTimer();
+    this.pump();
+  }
+
+  #ended(): void {
+    this.#running = undefined;
+    this.#stalled = undefined;
+  }
+
+  #rejectWaiters(which: (waiter: FlushWaiter) => boolean, error: StorageError): void {
+    for (const waiter of this.#waiters) {
+      if (!which(waiter)) continue;
+      this.#waiters.delete(waiter);
+      waiter.reject(error);
+    }
+    this.#sharedFlush = undefined;
+  }
+
+  #startTimer(): void {
+    this.#cancelTimer?.();
+    this.#touched = false;
+    this.#cancelTimer = this.#scheduler.after(this.#options.idleMs, () => {
+      this.#cancelTimer = undefined;
+      this.#failed = false;
+      if (this.#dirty.size === 0) return;
+      this.#idlePeriods += 1;
+      if (this.#touched && this.#idlePeriods < MAX_IDLE_PERIODS) {
+        this.#startTimer();
+      } else {
+        this.#idlePeriods = 0;
+        this.#toDrain = this.#dirty.size;
+        this.pump();
+      }
+    });
+  }
+}
