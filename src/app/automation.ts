@@ -1,0 +1,62 @@
+/**
+ * `window.doorbell`: the page's handle for scripts, tests and benchmarks. It is there from the start of the page on
+ * browsers that can run a machine, and absent on those that cannot (the page says why).
+ *
+ *     await window.doorbell.ready;
+ *     const { output, exitCode, ms } = await window.doorbell.exec("nvme list");
+ */
+import type { BootStageTiming, ExecResult, Machine } from "../machine/api.ts";
+import type { TerminalView } from "./terminal/terminal.ts";
+
+export interface Automation
+  extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "counters" | "disks"> {
+  /** Runs a command in the guest's automation shell, once the present boot has reached the prompt. */
+  exec(command: string): Promise<ExecResult>;
+  /** Hard reset; resolves when the shell prompt is back. Asks nothing. */
+  restart(): Promise<void>;
+  bootStages(): readonly BootStageTiming[];
+  /** Throws away what was written, without asking; resolves when the shell prompt is back. */
+  resetDisks(which: "system" | "scratch" | "all"): Promise<void>;
+  /** What the terminal holds, scrollback included. */
+  terminalText(): string;
+}
+
+declare global {
+  interface Window {
+    doorbell?: Automation;
+  }
+}
+
+/** Makes the handle. Getters, as `ready`, `state` and `rescue` change with each boot. */
+export function makeAutomation(machine: Machine, terminal: TerminalView): Automation {
+  return {
+    get ready() {
+      return machine.ready;
+    },
+    get settings() {
+      return machine.settings;
+    },
+    get state() {
+      return machine.state;
+    },
+    get rescue() {
+      return machine.rescue;
+    },
+    counters: () => machine.counters(),
+    disks: () => machine.disks(),
+    bootStages: () => machine.bootStages,
+    terminalText: () => terminal.text(),
+    async exec(command) {
+      await machine.ready;
+      return await machine.exec(command);
+    },
+    async restart() {
+      await machine.restart();
+      await machine.ready;
+    },
+    async resetDisks(which) {
+      await machine.resetDisks(which);
+      await machine.ready;
+    },
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * Boot progress: one line in the bar that says what goes on, and below it, on demand and while booting, a waterfall of
+ * where the time went.
+ */
+import type { BootStage, BootStageTiming, Machine } from "../../machine/api.ts";
+import { type Dispose, element, setText } from "../dom.ts";
+import { formatBytes, formatMs, formatSeconds } from "../format.ts";
+import { type Bar, layOut, presentStage, stageOrder, type Waterfall } from "./waterfall.ts";
+
+const names: Record<BootStage, { readonly label: string; readonly doing: string }> = {
+  images: { label: "Images", doing: "Fetching images" },
+  disks: { label: "Disks", doing: "Opening disks" },
+  firmware: { label: "Firmware", doing: "Firmware" },
+  kernel: { label: "Kernel", doing: "Kernel starts" },
+  userspace: { label: "Userspace", doing: "Userspace starts" },
+};
+
+interface Row {
+  readonly row: HTMLElement;
+  readonly fill: HTMLElement;
+  readonly time: HTMLElement;
+  readonly bytes: HTMLElement;
+}
+
+/** Mounts the boot line and its panel. */
+export function mountBoot(el: HTMLElement, machine: Machine): Dispose {
+  const line = element("span", { class: "boot-line" });
+  const button = element(
+    "button",
+    { type: "button", class: "quiet", "aria-expanded": "true", "aria-controls": "boot-panel" },
+    line,
+    element("span", { class: "chevron", "aria-hidden": "true" }),
+  );
+  const rows = new Map(stageOrder.map(stage => [stage, makeRow(stage)]));
+  const panel = element(
+    "section",
+    { id: "boot-panel", class: "boot-panel", "aria-label": "Boot stages" },
+    element("ol", {}, ...[...rows.values()].map(({ row }) => row)),
+  );
+  // What changes many times a second is no news; a change of stage is.
+  const announcement = element("span", { class: "visually-hidden", role: "status" });
+  el.replaceChildren(button, panel, announcement);
+
+  let stages: readonly BootStageTiming[] = machine.bootStages;
+  let startedAt = performance.now();
+  /** Where stages that never ended are cut off, once the boot is over one way or the other. */
+  let endedAt: number | undefined;
+  let frame = 0;
+
+  const open = (isOpen: boolean) => {
+    panel.hidden = !isOpen;
+    button.setAttribute("aria-expanded", String(isOpen));
+  };
+
+  const draw = () => {
+    const waterfall = layOut(stages, (endedAt ?? performance.now()) - startedAt);
+    drawRows(rows, waterfall);
+    const text = summary(machine, waterfall);
+    setText(line, text.line);
+    setText(announcement, text.announcement);
+  };
+
+  const tick = () => {
+    draw();
+    frame = machine.state === "booting" ? requestAnimationFrame(tick) : 0;
+  };
+  const drawSoon = () => {
+    if (frame === 0) frame = requestAnimationFrame(tick);
+  };
+
+  const onState = () => {
+    if (machine.state === "booting") {
+      startedAt = performance.now();
+      endedAt = undefined;
+      stages = [];
+      open(true);
+    } else {
+      endedAt ??= performance.now();
+      stages = machine.bootStages;
+      // After a failure the panel stays: it shows how far the boot came.
+      if (machine.state !== "failed") open(false);
+    }
+    drawSoon();
+  };
+  const off = [
+    machine.on("state", onState),
+    machine.on("boot", list => {
+      stages = list;
+      drawSoon();
+    }),
+  ];
+  button.addEventListener("click", () => open(panel.hidden === true));
+  const closeOnEscape = (event: KeyboardEvent) => {
+    if (event.key === "Escape") {
+      open(false);
+      button.focus();
+    }
+  };
+  el.addEventListener("keydown", closeOnEscape);
+  onState();
+
+  return () => {
+    for (const dispose of off) dispose();
+    cancelAnimationFrame(frame);
+    el.removeEventListener("keydown", closeOnEscape);
+    el.replaceChildren();
+  };
+}
+
+function makeRow(stage: BootStage): Row {
+  const fill = element("span", { class: "fill" });
+  const time = element("span", { class: "time" });
+  const bytes = element("span", { class: "bytes" });
+  const row = element(
+    "li",
+    {},
+    element("span", { class: "stage" }, names[stage].label),
+    element("span", { class: "track", "aria-hidden": "true" }, fill),
+    time,
+    bytes,
+  );
+  return { row, fill, time, bytes };
+}
+
+function drawRows(rows: ReadonlyMap<BootStage, Row>, { bars }: Waterfall): void {
+  for (const bar of bars) {
+    const { row, fill, time, bytes } = rows.get(bar.stage)!;
+    row.dataset.phase = bar.startMs === undefined ? "waiting" : bar.going ? "going" : "done";
+    fill.style.setProperty("--left", `${bar.leftPercent}%`);
+    fill.style.setProperty("--width", `${bar.widthPercent}%`);
+    setText(time, bar.startMs === undefined ? "–" : formatMs(bar.durationMs));
+    setText(bytes, describeBytes(bar));
+  }
+}
+
+function describeBytes({ loaded, total, going }: Bar): string {
+  if (loaded === undefined) return "";
+  return total !== undefined && going
+    ? `${formatBytes(loaded)} of ${formatBytes(total)}`
+    : formatBytes(loaded);
+}
+
+function summary(machine: Machine, waterfall: Waterfall): { line: string; announcement: string } {
+  switch (machine.state) {
+    case "booting": {
+      const stage = presentStage(waterfall)?.stage;
+      const doing = stage === undefined ? "Starting" : names[stage].doing;
+      return { line: `${doing} · ${formatSeconds(waterfall.totalMs)}`, announcement: doing };
+    }
+    case "running":
+    case "stopped": {
+      const booted = `Booted in ${formatSeconds(waterfall.totalMs)}`;
+      return { line: booted, announcement: machine.state === "running" ? booted : "" };
+    }
+    case "failed":
+      return { line: "Boot stages", announcement: "" };
+    case "new":
+      return { line: "Not started", announcement: "" };
+  }
+}

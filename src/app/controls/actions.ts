@@ -1,0 +1,63 @@
+/** What the page's buttons do, wherever they are: each asks first when data would be lost. */
+import type { DiskStatus, Machine } from "../../machine/api.ts";
+import { formatBytes } from "../format.ts";
+import { ask } from "./dialog.ts";
+import { askWhichDisks } from "./reset_disks_dialog.ts";
+
+export interface Actions {
+  /** Hard reset of the guest. */
+  reset(): Promise<void>;
+  resetDisks(): Promise<void>;
+}
+
+/** A machine that hangs must not keep the question from being asked. */
+const answerMs = 500;
+
+export function makeActions(machine: Machine, onError: (message: string) => void): Actions {
+  const attempt = async (what: string, action: () => Promise<void>) => {
+    try {
+      await action();
+    } catch (error) {
+      // A failed start is a state of its own, with its own banner.
+      if (machine.state !== "failed") onError(`${what} did not work: ${messageOf(error)}.`);
+    }
+  };
+  return {
+    reset: () =>
+      attempt("The reset", async () => {
+        if (await mayReset(machine)) await machine.restart();
+      }),
+    resetDisks: () =>
+      attempt("Resetting the disks", async () => {
+        const which = await askWhichDisks((await disksSoon(machine)) ?? []);
+        if (which !== undefined) await machine.resetDisks(which);
+      }),
+  };
+}
+
+/** The text of whatever was thrown, without a full stop of its own. */
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+}
+
+async function mayReset(machine: Machine): Promise<boolean> {
+  if (machine.state === "failed" || machine.state === "stopped" || machine.state === "new") return true;
+  const disks = await disksSoon(machine);
+  const dirtyBytes = disks?.reduce((sum, disk) => sum + disk.dirtyBytes, 0);
+  if (dirtyBytes === 0) return true;
+  const loss =
+    dirtyBytes === undefined
+      ? "What Linux has not flushed to its disks yet will be lost."
+      : `${formatBytes(dirtyBytes)} that Linux has written but not flushed yet will be lost.`;
+  return await ask({
+    title: "Reset the machine?",
+    body: [`This is the reset button, not a shutdown. ${loss} Run “sync” first to keep it.`],
+    confirm: "Reset",
+  });
+}
+
+/** The disks' status, or undefined when it does not come in time. */
+async function disksSoon(machine: Machine): Promise<readonly DiskStatus[] | undefined> {
+  const late = new Promise<undefined>(resolve => setTimeout(resolve, answerMs));
+  return await Promise.race([machine.disks().catch(() => undefined), late]);
+}

@@ -1,0 +1,118 @@
+/** Banners between the bar and the terminal: one for the machine's state, and one for each notice. */
+import type { Machine } from "../../machine/api.ts";
+import type { Actions } from "../controls/actions.ts";
+import { type Dispose, element } from "../dom.ts";
+
+interface Banner {
+  readonly message: string;
+  readonly severity: "information" | "warning" | "error";
+  readonly action?: { readonly label: string; readonly run: () => void };
+  /** Without a way to dismiss it, a banner stays until the state changes. */
+  readonly dismissible: boolean;
+}
+
+/** More than this many would push the terminal off a phone's screen; the oldest goes. */
+const maxNotices = 3;
+
+const icons = { information: "ℹ", warning: "▲", error: "✕" } as const;
+
+export interface Notices {
+  /** A sentence that stays until it is dismissed. */
+  notice(message: string): void;
+  /** Follows a machine's state and notices. */
+  watch(machine: Machine, actions: Actions): Dispose;
+}
+
+/** Shows banners in `el`. Works without a machine, for a page that cannot start one. */
+export function mountNotices(el: HTMLElement): Notices {
+  const shown: { readonly message: string; readonly node: HTMLElement }[] = [];
+  let stateNode: HTMLElement | undefined;
+  let stateMessage = "";
+
+  const remove = (node: HTMLElement) => {
+    node.remove();
+    const index = shown.findIndex(entry => entry.node === node);
+    if (index >= 0) shown.splice(index, 1);
+  };
+  const notice = (message: string) => {
+    // The reason of a failure comes as a notice and as the state's detail: once is enough.
+    if (stateMessage.includes(message) || shown.some(entry => entry.message === message)) return;
+    const node: HTMLElement = draw({ message, severity: "information", dismissible: true }, () =>
+      remove(node),
+    );
+    shown.push({ message, node });
+    el.append(node);
+    if (shown.length > maxNotices) remove(shown[0].node);
+  };
+  const showState = (banner: Banner | undefined) => {
+    stateNode?.remove();
+    stateNode = undefined;
+    stateMessage = banner?.message ?? "";
+    if (banner === undefined) return;
+    for (const entry of [...shown]) if (banner.message.includes(entry.message)) remove(entry.node);
+    stateNode = draw(banner, () => showState(undefined));
+    el.prepend(stateNode);
+  };
+
+  return {
+    notice,
+    watch(machine, actions) {
+      const off = [
+        machine.on("notice", notice),
+        machine.on("state", (_, detail) => showState(stateBanner(machine, actions, detail))),
+      ];
+      return () => {
+        for (const dispose of off) dispose();
+      };
+    },
+  };
+}
+
+function stateBanner(machine: Machine, actions: Actions, detail: string | undefined): Banner | undefined {
+  switch (machine.state) {
+    case "failed":
+      return {
+        message: detail ?? "The machine stopped unexpectedly. What was flushed to its disks is still there.",
+        severity: "error",
+        action: { label: "Restart", run: () => void actions.reset() },
+        dismissible: false,
+      };
+    case "stopped":
+      return {
+        message: detail ?? "The machine is switched off; its disks are flushed.",
+        severity: "information",
+        action: { label: "Switch on", run: () => void actions.reset() },
+        dismissible: false,
+      };
+    case "running":
+      if (!machine.rescue) return undefined;
+      return {
+        message:
+          "Linux could not mount its system disk, so this is the rescue shell. You can try to repair the disk here, or put the shipped image back.",
+        severity: "warning",
+        action: { label: "Reset disks…", run: () => void actions.resetDisks() },
+        dismissible: true,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function draw(banner: Banner, dismiss: () => void): HTMLElement {
+  const node = element("div", { class: "banner", role: "alert", "data-severity": banner.severity });
+  node.append(
+    element("span", { class: "icon", "aria-hidden": "true" }, icons[banner.severity]),
+    element("p", {}, banner.message),
+  );
+  const buttons = element("div", { class: "buttons" });
+  if (banner.action) buttons.append(button(banner.action.label, banner.action.run));
+  if (banner.dismissible) buttons.append(button("Dismiss", dismiss));
+  node.append(buttons);
+  return node;
+}
+
+function button(label: string, action: () => void): HTMLButtonElement {
+  const made = element("button", { type: "button" }, label);
+  made.addEventListener("click", action);
+  return made;
+}

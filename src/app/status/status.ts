@@ -1,0 +1,150 @@
+/** The status line: what the machine and its disks do now. Reads shared memory; asks for the disks once a second. */
+import type { Machine, ServingMode } from "../../machine/api.ts";
+import { IothreadState } from "../../trace/counters.ts";
+import { type Dispose, element, setText } from "../dom.ts";
+import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
+import { diskFigures } from "./disks.ts";
+import { type Appearance, figure, number, sign } from "./figure.ts";
+import { RateMeter } from "./rates.ts";
+
+const sampleMs = 100;
+const drawMs = 250;
+const disksMs = 1000;
+const sectorBytes = 512;
+
+/** Mounts the status line. */
+export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
+  const state = sign(8);
+  const activity = activityFigures(machine);
+  const list = element("dl", { class: "figures" });
+  list.append(figure("state", "Machine", state.root).root, ...activity.roots);
+  const disks = diskFigures(list);
+  const hint = element("p", { class: "hint" }, element("kbd", {}, "F6"), " leaves the terminal");
+  el.replaceChildren(list, hint);
+
+  const meter = new RateMeter(500);
+  let frame = 0;
+  let disksTimer = 0;
+  let sampledAt = Number.NEGATIVE_INFINITY;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+
+  const tick = (now: number) => {
+    frame = requestAnimationFrame(tick);
+    if (now - sampledAt < sampleMs) return;
+    sampledAt = now;
+    meter.add(now, machine.counters());
+    if (now - drawnAt < drawMs) return;
+    drawnAt = now;
+    activity.show(meter);
+  };
+
+  const askDisks = async () => {
+    try {
+      if (machine.state === "booting" || machine.state === "running") disks.show(await machine.disks());
+    } catch {
+      // The worker is gone or not there yet; the state says so, and the next second asks again.
+    }
+    if (!stopped) disksTimer = setTimeout(askDisks, disksMs);
+  };
+
+  let stopped = true;
+  const start = () => {
+    if (!stopped) return;
+    stopped = false;
+    meter.clear();
+    frame = requestAnimationFrame(tick);
+    disksTimer = setTimeout(askDisks, 0);
+  };
+  const stop = () => {
+    stopped = true;
+    cancelAnimationFrame(frame);
+    clearTimeout(disksTimer);
+  };
+  const onVisibility = () => (document.hidden ? stop() : start());
+  document.addEventListener("visibilitychange", onVisibility);
+  const showState = () => state.show(...stateAppearance(machine));
+  const off = machine.on("state", showState);
+  showState();
+  onVisibility();
+
+  return () => {
+    stop();
+    off();
+    document.removeEventListener("visibilitychange", onVisibility);
+    el.replaceChildren();
+  };
+}
+
+function stateAppearance(machine: Machine): Appearance {
+  switch (machine.state) {
+    case "new":
+      return ["○", "idle", "new"];
+    case "booting":
+      return ["◐", "busy", "booting"];
+    case "running":
+      return machine.rescue ? ["▲", "bad", "rescue"] : ["●", "good", "running"];
+    case "stopped":
+      return ["■", "idle", "stopped"];
+    case "failed":
+      return ["✕", "bad", "failed"];
+  }
+}
+
+/** The figures that come from the counters. */
+function activityFigures(machine: Machine) {
+  const read = { megabytes: number(5), iops: number(6) };
+  const write = { megabytes: number(5), iops: number(6) };
+  const rung = number(6, "rung");
+  const elided = number(6, "elided");
+  const swept = number(4, "swept");
+  const interrupts = number(6);
+  const iothread = sign(8);
+  const pollTime = number(5, "pollTime");
+  const flush = sign(6);
+  const polls = machine.settings.serving === "iothread+poll";
+  const iothreadParts = polls ? [iothread.root, pollTime, unit("µs")] : [iothread.root];
+  const roots = [
+    figure("read", "Read", read.megabytes, unit("MB/s"), read.iops, unit("IOPS")).root,
+    figure("write", "Write", write.megabytes, unit("MB/s"), write.iops, unit("IOPS")).root,
+    figure("rung", "Doorbells", rung, unit("rung"), elided, unit("elided"), swept, unit("swept")).root,
+    figure("interrupts", "Interrupts", interrupts, unit("/s")).root,
+    figure("iothread", "I/O thread", ...iothreadParts).root,
+    figure("flush", "Flush", flush.root).root,
+  ];
+
+  const show = (meter: RateMeter) => {
+    const latest = meter.latest;
+    if (latest === undefined) return;
+    setText(read.megabytes, formatMegabytes(meter.perSecond("sectorsRead") * sectorBytes));
+    setText(read.iops, formatCount(meter.perSecond("reads")));
+    setText(write.megabytes, formatMegabytes(meter.perSecond("sectorsWritten") * sectorBytes));
+    setText(write.iops, formatCount(meter.perSecond("writes")));
+    setText(rung, formatTotal(latest.doorbellsRung));
+    setText(elided, formatTotal(latest.doorbellsElided));
+    setText(swept, formatTotal(latest.doorbellsSwept));
+    setText(interrupts, formatCount(meter.perSecond("interrupts")));
+    setText(pollTime, formatCount(latest.pollTimeUs));
+    iothread.show(...iothreadAppearance(machine.settings.serving, latest.iothreadState));
+    if (latest.flushesInProgress > 0) flush.show("◐", "busy", "going");
+    else flush.show("○", "idle", "none");
+  };
+  return { roots, show };
+}
+
+function iothreadAppearance(serving: ServingMode, state: number): Appearance {
+  if (serving === "mmio" || serving === "mainloop") return ["○", "idle", "not used"];
+  switch (state) {
+    case IothreadState.busy:
+      return ["●", "busy", "busy"];
+    case IothreadState.polling:
+      return ["◐", "busy", "polling"];
+    case IothreadState.sleeping:
+      return ["○", "idle", "sleeping"];
+    default:
+      return ["■", "idle", "stopped"];
+  }
+}
+
+function unit(text: string): HTMLElement {
+  return element("span", { class: "unit" }, text);
+}
