@@ -46,9 +46,11 @@ export class ChunkTable {
 
   readonly #readPins: Uint16Array;
   readonly #writePins: Uint16Array;
-  /** The chunks in memory, in no order; `#place` is each chunk's index in it. */
+  /** The places for chunks in memory, -1 where there is none; `#place` is each chunk's index in it. */
   readonly #clock: Int32Array;
   readonly #place: Int32Array;
+  /** A stack of the empty places, the one emptied last on top: a new chunk goes where the hand has just been. */
+  readonly #empty: Int32Array;
   #hand = 0;
   readonly #free: Uint8Array<ArrayBuffer>[] = [];
 
@@ -61,7 +63,8 @@ export class ChunkTable {
     this.flags = new Uint8Array(chunkCount);
     this.#readPins = new Uint16Array(chunkCount);
     this.#writePins = new Uint16Array(chunkCount);
-    this.#clock = new Int32Array(capacity);
+    this.#clock = new Int32Array(capacity).fill(-1);
+    this.#empty = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
     this.#place = new Int32Array(chunkCount);
   }
 
@@ -100,8 +103,9 @@ export class ChunkTable {
     const held = this.isHeld(chunk);
     this.buffers[chunk] = buffer;
     this.flags[chunk] = (this.flags[chunk] & ~DROPPED) | REFERENCED;
-    this.#place[chunk] = this.resident;
-    this.#clock[this.resident] = chunk;
+    const place = this.#empty[this.capacity - this.resident - 1];
+    this.#place[chunk] = place;
+    this.#clock[place] = chunk;
     this.resident += 1;
     this.#countHeld(chunk, held);
   }
@@ -142,10 +146,11 @@ export class ChunkTable {
   makeRoom(count: number, first: number, last: number): boolean {
     const target = this.capacity - count;
     // Two turns of the hand: the first may only take away second chances.
-    for (let steps = 2 * this.resident; this.resident > target; steps -= 1) {
+    for (let steps = 2 * this.capacity; this.resident > target; steps -= 1) {
       if (steps === 0) return false;
-      if (this.#hand >= this.resident) this.#hand = 0;
       const chunk = this.#clock[this.#hand];
+      this.#hand = this.#hand + 1 === this.capacity ? 0 : this.#hand + 1;
+      if (chunk < 0) continue;
       const flags = this.flags[chunk];
       if (
         (chunk >= first && chunk <= last) ||
@@ -153,13 +158,10 @@ export class ChunkTable {
         this.#readPins[chunk] > 0 ||
         this.#writePins[chunk] > 0
       ) {
-        this.#hand += 1;
-      } else if (flags & REFERENCED) {
-        this.flags[chunk] = flags & ~REFERENCED;
-        this.#hand += 1;
-      } else {
-        this.#removeBuffer(chunk);
+        continue;
       }
+      if (flags & REFERENCED) this.flags[chunk] = flags & ~REFERENCED;
+      else this.#removeBuffer(chunk);
     }
     return target >= 0;
   }
@@ -203,8 +205,7 @@ export class ChunkTable {
     if (this.#free.length < MAX_FREE_BUFFERS) this.#free.push(buffer);
     this.resident -= 1;
     const place = this.#place[chunk];
-    const moved = this.#clock[this.resident];
-    this.#clock[place] = moved;
-    this.#place[moved] = place;
+    this.#clock[place] = -1;
+    this.#empty[this.capacity - this.resident - 1] = place;
   }
 }
