@@ -1,0 +1,130 @@
+import { StorageError } from "./block_backend.ts";
+import { BlockCache, type BlockCacheOptions } from "./block_cache.ts";
+import {
+  type DiskMetadata,
+  databaseName,
+  deleteDatabase,
+  IndexedDbBackend,
+  type NewDisk,
+} from "./indexeddb_backend.ts";
+
+/** What a disk is, for the page to show. */
+export interface DiskDescription {
+  readonly name: string;
+  /** Bytes that the guest sees. */
+  readonly capacityBytes: number;
+  /** Bytes that are in use in storage or in the cache. */
+  readonly allocatedBytes: number;
+  readonly chunkBytes: number;
+  /** SHA-256 of the image that the disk was seeded with; undefined while it was not, or not completely. */
+  readonly seededSha256: string | undefined;
+}
+
+/** A disk that this tab owns: opened by name, kept in IndexedDB, served through its block cache. */
+export class Disk {
+  readonly name: string;
+  /** What a controller serves I/O from. */
+  readonly cache: BlockCache;
+  readonly #backend: IndexedDbBackend;
+  readonly #unlock: () => void;
+
+  private constructor(name: string, backend: IndexedDbBackend, cache: BlockCache, unlock: () => void) {
+    this.name = name;
+    this.#backend = backend;
+    this.cache = cache;
+    this.#unlock = unlock;
+  }
+
+  /**
+   * Opens disk `name`, or creates it as `create` says when there is none. Rejects with StorageError: "unavailable"
+   * when another tab has it open, when there is none and `create` is absent, or when its format is not known.
+   */
+  static async open(
+    name: string,
+    options: { readonly create?: NewDisk; readonly cache?: BlockCacheOptions } = {},
+  ): Promise<Disk> {
+    const unlock = await lockDisk(name);
+    try {
+      const backend = await IndexedDbBackend.open(name, options.create);
+      try {
+        return new Disk(name, backend, await BlockCache.open(backend, options.cache), unlock);
+      } catch (error) {
+        await backend.close();
+        throw error;
+      }
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  /** SHA-256 of the image that the disk was completely seeded with. */
+  get seededSha256(): string | undefined {
+    return this.#backend.metadata.seededSha256;
+  }
+
+  /** SHA-256 of the image whose seeding was begun and not finished: the content is worthless then. */
+  get seedingSha256(): string | undefined {
+    return this.#backend.metadata.seedingSha256;
+  }
+
+  /** Durably replaces what is recorded about seeding. For seed.ts. */
+  recordSeed(seed: Pick<DiskMetadata, "seededSha256" | "seedingSha256">): Promise<void> {
+    return this.#backend.recordSeed(seed);
+  }
+
+  describe(): DiskDescription {
+    return {
+      name: this.name,
+      capacityBytes: this.cache.byteLength,
+      allocatedBytes: this.cache.allocatedBytes,
+      chunkBytes: this.#backend.chunkBytes,
+      seededSha256: this.seededSha256,
+    };
+  }
+
+  /** Flushes, closes and lets other tabs have the disk. Rejects with StorageError if data could not be saved. */
+  async close(): Promise<void> {
+    try {
+      await this.cache.close();
+    } finally {
+      this.#unlock();
+    }
+  }
+}
+
+/**
+ * Deletes a disk and all that is on it. A disk that does not exist is fine. Rejects with StorageError "unavailable"
+ * while any tab, this one included, has it open.
+ */
+export async function wipeDisk(name: string): Promise<void> {
+  const unlock = await lockDisk(name);
+  try {
+    await deleteDatabase(name);
+  } finally {
+    unlock();
+  }
+}
+
+/** Takes the Web Lock that makes this tab the disk's only owner; the browser frees it when the tab dies. */
+function lockDisk(name: string): Promise<() => void> {
+  if (typeof navigator === "undefined" || !navigator.locks) {
+    throw new StorageError(
+      "unavailable",
+      "This browser has no Web Locks, which keep two tabs from damaging a disk. Open the page over HTTPS or use another browser.",
+    );
+  }
+  return new Promise((resolve, reject) => {
+    navigator.locks
+      .request(databaseName(name), { ifAvailable: true }, lock => {
+        if (!lock) {
+          throw new StorageError(
+            "unavailable",
+            `Disk "${name}" is in use by another tab. Close it there, then try again.`,
+          );
+        }
+        return new Promise<void>(unlock => resolve(unlock));
+      })
+      .catch(reject);
+  });
+}

@@ -1,0 +1,149 @@
+/**
+ * The worker behind measure.mjs: times the storage stack as the I/O worker uses it, on disks of its own that it
+ * deletes afterwards. Takes the chunk size in bytes as its one message, answers with Figures.
+ */
+import type { BlockDevice } from "./block_device.ts";
+import { Disk, wipeDisk } from "./disk.ts";
+import { IoVector } from "./io_vector.ts";
+import { seedDisk } from "./seed.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const NAME = "measure";
+
+export interface Figures {
+  /** Milliseconds to seed 32 MiB without holes, until durable; median of 5. */
+  readonly seed32MiBMs: number;
+  /** Milliseconds from flush() of one 4 KiB write to its answer; of 100. */
+  readonly flushMedianMs: number;
+  readonly flushP95Ms: number;
+  /** MB/s (10⁶) of 256 MiB read in order, block cache empty. */
+  readonly coldRead1MiB: number;
+  readonly coldRead4KiB: number;
+  /** Milliseconds for one 4 KiB read of a chunk that is not in memory; median of 100. */
+  readonly coldRandom4KiBMs: number;
+  /** MB/s of 512 MiB written in 1 MiB requests, the final flush included. */
+  readonly write1MiB: number;
+  /** Longest time that one of those requests waited, ms. */
+  readonly writeLongestMs: number;
+  /** MB/s of 1 MiB reads, and µs for a 4 KiB read, of what is in memory. */
+  readonly hitRead1MiB: number;
+  readonly hitRead4KiBUs: number;
+}
+
+const guest = new Uint8Array(new SharedArrayBuffer(MiB));
+const vector = new IoVector(guest, 1);
+
+onmessage = async ({ data }: MessageEvent<number>) => {
+  postMessage(await measure(data));
+};
+
+async function measure(chunkBytes: number): Promise<Figures> {
+  for (let at = 0; at < MiB; at += 65536)
+    crypto.getRandomValues(new Uint8Array(65536)).forEach((b, i) => void (guest[at + i] = b));
+  const seedTimes: number[] = [];
+  for (let run = 0; run < 5; run++) seedTimes.push(await seeding(chunkBytes));
+
+  let disk = await openDisk(chunkBytes);
+  let longest = 0;
+  const write1MiB = await throughput(512, async () => {
+    for (let at = 0; at < 512 * MiB; at += MiB) {
+      const start = performance.now();
+      await write(disk.cache, at, MiB);
+      longest = Math.max(longest, performance.now() - start);
+    }
+    await disk.cache.flush();
+  });
+  const flushes = await times(100, async i => {
+    await write(disk.cache, i * 3 * MiB, 4 * KiB);
+    const start = performance.now();
+    await disk.cache.flush();
+    return performance.now() - start;
+  });
+  disk = await reopen(disk, chunkBytes);
+  const coldRead1MiB = await throughput(256, () => readAll(disk.cache, 256 * MiB, MiB));
+  const hitRead1MiB = await throughput(160, () => readAll(disk.cache, 160 * MiB, MiB));
+  const hits = 40_000;
+  const start = performance.now();
+  await readAll(disk.cache, hits * 4 * KiB, 4 * KiB);
+  const hitRead4KiBUs = ((performance.now() - start) * 1000) / hits;
+  disk = await reopen(disk, chunkBytes);
+  const coldRead4KiB = await throughput(256, () => readAll(disk.cache, 256 * MiB, 4 * KiB));
+  disk = await reopen(disk, chunkBytes);
+  const random = await times(100, async i => {
+    const before = performance.now();
+    await read(disk.cache, ((i * 37) % 128) * 4 * MiB, 4 * KiB);
+    return performance.now() - before;
+  });
+  await disk.close();
+  await wipeDisk(NAME);
+  return {
+    seed32MiBMs: quantile(seedTimes, 0.5),
+    flushMedianMs: quantile(flushes, 0.5),
+    flushP95Ms: quantile(flushes, 0.95),
+    coldRead1MiB,
+    coldRead4KiB,
+    coldRandom4KiBMs: quantile(random, 0.5),
+    write1MiB,
+    writeLongestMs: longest,
+    hitRead1MiB,
+    hitRead4KiBUs,
+  };
+}
+
+async function seeding(chunkBytes: number): Promise<number> {
+  const image = new Uint8Array(32 * MiB);
+  for (let at = 0; at < image.length; at += MiB) image.set(guest, at);
+  const disk = await openDisk(chunkBytes);
+  const start = performance.now();
+  await seedDisk(disk, image, "measure");
+  const elapsed = performance.now() - start;
+  await disk.close();
+  await wipeDisk(NAME);
+  return elapsed;
+}
+
+function openDisk(chunkBytes: number): Promise<Disk> {
+  return Disk.open(NAME, { create: { capacityBytes: 1024 * MiB, chunkBytes } });
+}
+
+async function reopen(disk: Disk, chunkBytes: number): Promise<Disk> {
+  await disk.close();
+  return openDisk(chunkBytes);
+}
+
+async function read(device: BlockDevice, offset: number, byteLength: number): Promise<void> {
+  vector.clear();
+  vector.add(0, byteLength);
+  while (!device.tryRead(offset, vector)) await device.prepare("read", offset, byteLength);
+}
+
+async function write(device: BlockDevice, offset: number, byteLength: number): Promise<void> {
+  vector.clear();
+  vector.add(0, byteLength);
+  while (!device.tryWrite(offset, vector)) await device.prepare("write", offset, byteLength);
+}
+
+async function readAll(device: BlockDevice, end: number, step: number): Promise<void> {
+  vector.clear();
+  vector.add(0, step);
+  for (let at = 0; at < end; at += step) {
+    while (!device.tryRead(at, vector)) await device.prepare("read", at, step);
+  }
+}
+
+async function throughput(mebibytes: number, work: () => Promise<void>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (mebibytes * MiB) / 1000 / (performance.now() - start);
+}
+
+async function times(count: number, once: (i: number) => Promise<number>): Promise<number[]> {
+  const results: number[] = [];
+  for (let i = 0; i < count; i++) results.push(await once(i));
+  return results;
+}
+
+function quantile(values: number[], q: number): number {
+  return values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))];
+}
