@@ -1,5 +1,5 @@
 /**
- * Measures the storage stack in Chromium with a profile on disk: `node src/storage/measure.mjs [chunk KiB …]`.
+ * Measures the storage stack in Chromium with a profile on disk: `npx tsx src/storage/measure.mjs [chunk KiB …]`.
  * (In Playwright's default context IndexedDB lives in memory and every figure is too good.)
  */
 import { mkdtempSync, rmSync } from "node:fs";
