@@ -1,0 +1,104 @@
+import { IoVector } from "../../../storage/io_vector.ts";
+import type { GuestMemory } from "../../guest_memory.ts";
+import { CompletionQueue } from "../completion_queue.ts";
+import type { NamespaceInfo } from "../namespace.ts";
+import { mapPrp } from "../prp.ts";
+import { SQE_BYTES } from "../spec/entries.ts";
+import { MAX_TRANSFER_BYTES, PAGE_BYTES } from "../spec/registers.ts";
+import { Status, type StatusCode } from "../spec/status.ts";
+import { type AdminCommand, fetchAdminCommand } from "./admin_command.ts";
+import type { AsyncEvents } from "./async_events.ts";
+import type { Features } from "./features.ts";
+import type { ControllerIdentity } from "./identify.ts";
+import type { LogSources } from "./log_pages.ts";
+
+/** What admin commands may use of the controller that runs them. */
+export interface AdminServices {
+  readonly memory: GuestMemory;
+  readonly identity: ControllerIdentity;
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly doorbellBufferConfig: boolean;
+  readonly features: Features;
+  readonly asyncEvents: AsyncEvents;
+  readonly logSources: LogSources;
+  readonly maxTransferBytes: number;
+  readonly completionQueues: Map<number, CompletionQueue>;
+  readonly ioQueuesExist: boolean;
+  allocatedBytes(nsid: number): number;
+  submissionQueueExists(qid: number): boolean;
+  startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void;
+  /** The Delete command `cid` completes when the queue is gone. False if it is being deleted already. */
+  stopSubmissionQueue(qid: number, cid: number): boolean;
+  /** A queue that is created while shadow doorbells are on starts with shadow and EventIdx 0. */
+  resetShadow(kind: "sq" | "cq", qid: number): void;
+  enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode;
+  featuresChanged(): void;
+  /** Moves data to where the command's PRPs point. */
+  sendToHost(command: AdminCommand, data: Uint8Array): StatusCode;
+}
+
+/** The admin queue pair (section 4.1.3). Runs in the vCPU thread, at safe points. */
+export class AdminQueue {
+  readonly cq: CompletionQueue;
+  readonly #base: number;
+  readonly #entries: number;
+  #head = 0;
+  #tail = 0;
+
+  constructor(memory: GuestMemory, sqBase: number, sqEntries: number, cqBase: number, cqEntries: number) {
+    this.#base = sqBase;
+    this.#entries = sqEntries;
+    this.cq = new CompletionQueue(memory, 0, cqBase, cqEntries, true, 0);
+  }
+
+  get head(): number {
+    return this.#head;
+  }
+
+  /** A doorbell write. False if the value is out of range. */
+  ring(tail: number): boolean {
+    if (tail >= this.#entries) return false;
+    this.#tail = tail;
+    return true;
+  }
+
+  /** Takes the next command, or undefined. Commands wait while completions do (the host frees the CQ first). */
+  fetch(memory: GuestMemory): AdminCommand | undefined {
+    if (this.#head === this.#tail || this.cq.waiting > 0) return undefined;
+    const command = fetchAdminCommand(memory, this.#base + this.#head * SQE_BYTES);
+    this.#head = this.#head + 1 === this.#entries ? 0 : this.#head + 1;
+    return command;
+  }
+
+  complete(cid: number, status: StatusCode, result: number): void {
+    this.cq.post(0, this.#head, cid, status, result);
+  }
+}
+
+/** Copies admin data to the guest along PRPs, and tells of the ranges that were written. */
+export class HostTransfer {
+  readonly #memory: GuestMemory;
+  readonly #vector: IoVector;
+  readonly #wrote: (start: number, end: number) => void;
+
+  constructor(memory: GuestMemory, wrote: (start: number, end: number) => void) {
+    this.#memory = memory;
+    this.#vector = new IoVector(memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
+    this.#wrote = wrote;
+  }
+
+  send(command: AdminCommand, data: Uint8Array): StatusCode {
+    const vector = this.#vector;
+    const status = mapPrp(this.#memory, command.prp1, command.prp2, data.length, vector);
+    if (status !== Status.success) return status;
+    let at = 0;
+    for (let i = 0; i < vector.count; i++) {
+      const start = vector.offsets[i];
+      const length = vector.lengths[i];
+      this.#memory.bytes.set(data.subarray(at, at + length), start);
+      this.#wrote(start, start + length);
+      at += length;
+    }
+    return Status.success;
+  }
+}

@@ -1,0 +1,63 @@
+/** Asynchronous Event Requests that a controller holds (AERL + 1). */
+export const AER_LIMIT = 4;
+
+/** Asynchronous event types and information (NVMe 1.4, figure 148), with the log page that clears each. */
+export const AsyncEvent = {
+  invalidDoorbellRegister: { type: 0, info: 0x00, logPage: 0x01 },
+  invalidDoorbellValue: { type: 0, info: 0x01, logPage: 0x01 },
+} as const;
+export type AsyncEvent = (typeof AsyncEvent)[keyof typeof AsyncEvent];
+
+/** Completes a held request: `result` is completion dword 0. */
+export type CompleteAer = (cid: number, result: number) => void;
+
+/**
+ * Holds Asynchronous Event Requests and gives them events (section 5.2). After an event of one type was sent, that
+ * type is silent until the host reads the log page that belongs to it.
+ */
+export class AsyncEvents {
+  readonly #requests: number[] = [];
+  readonly #events: AsyncEvent[] = [];
+  readonly #masked = new Set<number>();
+  readonly #complete: CompleteAer;
+
+  constructor(complete: CompleteAer) {
+    this.#complete = complete;
+  }
+
+  /** Takes a request; false if the limit is reached. */
+  hold(cid: number): boolean {
+    if (this.#requests.length >= AER_LIMIT) return false;
+    this.#requests.push(cid);
+    this.#match();
+    return true;
+  }
+
+  report(event: AsyncEvent): void {
+    // One waiting event of a kind says it all: the log page has the details.
+    if (!this.#events.includes(event)) this.#events.push(event);
+    this.#match();
+  }
+
+  /** The host read a log page (with Retain Asynchronous Event clear). */
+  logPageRead(logPage: number): void {
+    for (const event of Object.values(AsyncEvent)) {
+      if (event.logPage === logPage) this.#masked.delete(event.type);
+    }
+    this.#match();
+  }
+
+  #match(): void {
+    for (let i = 0; i < this.#events.length && this.#requests.length > 0; ) {
+      const event = this.#events[i];
+      if (this.#masked.has(event.type)) {
+        i += 1;
+        continue;
+      }
+      this.#events.splice(i, 1);
+      this.#masked.add(event.type);
+      const cid = this.#requests.shift();
+      if (cid !== undefined) this.#complete(cid, event.type | (event.info << 8) | (event.logPage << 16));
+    }
+  }
+}

@@ -1,0 +1,129 @@
+import { Effect } from "../effects.ts";
+import { AdminOpcode } from "../spec/opcodes.ts";
+import { Status } from "../spec/status.ts";
+import type { AdminCommand, AdminResult } from "./admin_command.ts";
+import type { AdminServices } from "./admin_queue.ts";
+import {
+  activeNamespaces,
+  Cns,
+  identifyController,
+  identifyNamespace,
+  namespaceDescriptors,
+} from "./identify.ts";
+import { logPage } from "./log_pages.ts";
+import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands.ts";
+
+/** One admin command: this table is what is supported, how it is run, and what the effects log says. */
+export interface AdminCommandEntry {
+  readonly name: string;
+  readonly effects: number;
+  execute(services: AdminServices, command: AdminCommand): AdminResult;
+}
+
+const entry = (name: string, execute: AdminCommandEntry["execute"]): AdminCommandEntry => ({
+  name,
+  effects: Effect.supported,
+  execute,
+});
+
+const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
+  [AdminOpcode.deleteIoSq, entry("Delete I/O Submission Queue", deleteIoSq)],
+  [AdminOpcode.createIoSq, entry("Create I/O Submission Queue", createIoSq)],
+  [AdminOpcode.getLogPage, entry("Get Log Page", getLogPage)],
+  [AdminOpcode.deleteIoCq, entry("Delete I/O Completion Queue", deleteIoCq)],
+  [AdminOpcode.createIoCq, entry("Create I/O Completion Queue", createIoCq)],
+  [AdminOpcode.identify, entry("Identify", identify)],
+  [AdminOpcode.abort, entry("Abort", abort)],
+  [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
+  [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
+  [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
+  [AdminOpcode.doorbellBufferConfig, entry("Doorbell Buffer Config", doorbellBufferConfig)],
+]);
+
+/** The admin commands that a controller offers. */
+export function adminCommands(options: {
+  readonly doorbellBufferConfig: boolean;
+}): ReadonlyMap<number, AdminCommandEntry> {
+  if (options.doorbellBufferConfig) return commands;
+  const without = new Map(commands);
+  without.delete(AdminOpcode.doorbellBufferConfig);
+  return without;
+}
+
+/** Identify, section 5.15. */
+function identify(services: AdminServices, command: AdminCommand): AdminResult {
+  const namespace = services.namespaces.find(({ nsid }) => nsid === command.nsid);
+  // CDW11 31:24 is the command set identifier; 0 is the NVM command set.
+  const commandSet = command.cdw11 >>> 24;
+  switch (command.cdw10 & 0xff) {
+    case Cns.namespace:
+      // Identifiers up to NN that are not active answer with zeroes (section 5.15.2.2); others are invalid.
+      if (!namespace) return Status.invalidNamespace;
+      return services.sendToHost(
+        command,
+        identifyNamespace(namespace, services.allocatedBytes(namespace.nsid)),
+      );
+    case Cns.controller:
+      return services.sendToHost(
+        command,
+        identifyController(services.identity, services.namespaces, services),
+      );
+    case Cns.activeNamespaces:
+      if (command.nsid >= 0xfffffffe) return Status.invalidNamespace;
+      return services.sendToHost(command, activeNamespaces(services.namespaces, command.nsid));
+    case Cns.namespaceDescriptors:
+      if (!namespace) return Status.invalidNamespace;
+      return services.sendToHost(command, namespaceDescriptors(namespace));
+    case Cns.commandSetNamespace:
+      if (!namespace) return Status.invalidNamespace;
+      return commandSet === 0 ? services.sendToHost(command, new Uint8Array(4096)) : Status.invalidField;
+    case Cns.commandSetController:
+      return commandSet === 0 ? services.sendToHost(command, new Uint8Array(4096)) : Status.invalidField;
+    default:
+      return Status.invalidField;
+  }
+}
+
+/** Get Log Page, section 5.14. */
+function getLogPage(services: AdminServices, command: AdminCommand): AdminResult {
+  const id = command.cdw10 & 0xff;
+  const retainEvent = (command.cdw10 & (1 << 15)) !== 0;
+  const dwords = (command.cdw10 >>> 16) + (command.cdw11 & 0xffff) * 0x10000 + 1;
+  const offset = command.cdw12 + command.cdw13 * 0x1_0000_0000;
+  const page = logPage(id, services.logSources);
+  if (!page) return Status.invalidLogPage;
+  if ((offset & 3) !== 0 || offset > page.length) return Status.invalidField;
+  // Reading beyond the end of a page is allowed and gives zeroes (section 5.14: undefined results).
+  const bytes = dwords * 4;
+  if (bytes > services.maxTransferBytes) return Status.invalidField;
+  const data = new Uint8Array(bytes);
+  data.set(page.subarray(offset, offset + bytes));
+  const status = services.sendToHost(command, data);
+  if (status === Status.success && !retainEvent) services.asyncEvents.logPageRead(id);
+  return status;
+}
+
+/** Abort, section 5.1: best effort. Bit 0 of the result says "not aborted"; the command completes by itself. */
+function abort(): AdminResult {
+  return { status: Status.success, result: 1 };
+}
+
+function setFeatures(services: AdminServices, command: AdminCommand): AdminResult {
+  const result = services.features.write(command.cdw10, command.cdw11, services.ioQueuesExist);
+  services.featuresChanged();
+  return result;
+}
+
+function getFeatures(services: AdminServices, command: AdminCommand): AdminResult {
+  return services.features.read(command.cdw10);
+}
+
+/** Asynchronous Event Request, section 5.2: held until there is an event. */
+function asyncEventRequest(services: AdminServices, command: AdminCommand): AdminResult {
+  return services.asyncEvents.hold(command.cid) ? "pending" : Status.aerLimitExceeded;
+}
+
+/** Doorbell Buffer Config, section 5.7. PRP1: shadow doorbell page, PRP2: EventIdx page; both page aligned. */
+function doorbellBufferConfig(services: AdminServices, command: AdminCommand): AdminResult {
+  return services.enableShadowDoorbells(command.prp1, command.prp2);
+}

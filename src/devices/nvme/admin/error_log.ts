@@ -1,0 +1,36 @@
+import type { StatusCode } from "../spec/status.ts";
+
+/** Entries that the Error Information log holds (ELPE + 1). */
+export const ERROR_LOG_ENTRIES = 64;
+const ENTRY_BYTES = 64;
+
+/** Error Information log, page 01h (NVMe 1.4, section 5.14.1.1): newest entry first. */
+export class ErrorLog {
+  readonly #entries: Uint8Array[] = [];
+  #count = 0;
+
+  /** Errors since the controller was made. */
+  get count(): number {
+    return this.#count;
+  }
+
+  add(sqid: number, cid: number, status: StatusCode, nsid: number): void {
+    this.#count += 1;
+    const entry = new Uint8Array(ENTRY_BYTES);
+    const view = new DataView(entry.buffer);
+    view.setBigUint64(0, BigInt(this.#count), true);
+    view.setUint16(8, sqid, true);
+    view.setUint16(10, cid, true);
+    view.setUint16(12, status << 1, true); // status field with the phase bit 0
+    view.setUint16(14, 0xffff, true); // parameter error location: none given
+    view.setUint32(24, nsid, true);
+    this.#entries.unshift(entry);
+    this.#entries.length = Math.min(this.#entries.length, ERROR_LOG_ENTRIES);
+  }
+
+  page(): Uint8Array {
+    const data = new Uint8Array(ERROR_LOG_ENTRIES * ENTRY_BYTES);
+    for (const [i, entry] of this.#entries.entries()) data.set(entry, i * ENTRY_BYTES);
+    return data;
+  }
+}

@@ -1,0 +1,147 @@
+import type { NamespaceInfo } from "../namespace.ts";
+import { MDTS, VERSION } from "../spec/registers.ts";
+import { AER_LIMIT } from "./async_events.ts";
+import { ERROR_LOG_ENTRIES } from "./error_log.ts";
+
+/** Identify data structures: NVMe 1.4, section 5.15.2. All are 4096 bytes. */
+export const IDENTIFY_BYTES = 4096;
+
+/** CNS values (figure 244). */
+export const Cns = {
+  namespace: 0x00,
+  controller: 0x01,
+  activeNamespaces: 0x02,
+  namespaceDescriptors: 0x03,
+  commandSetNamespace: 0x05,
+  commandSetController: 0x06,
+} as const;
+
+/** What sets one controller apart from another. */
+export interface ControllerIdentity {
+  /** PCI vendor and subsystem vendor id. */
+  readonly vendorId: number;
+  /** At most 20 ASCII characters. */
+  readonly serialNumber: string;
+  /** At most 40 ASCII characters. */
+  readonly modelNumber: string;
+  /** At most 8 ASCII characters. */
+  readonly firmwareRevision: string;
+  /** NVMe Qualified Name of the subsystem. */
+  readonly subsystemNqn: string;
+}
+
+/** Optional Admin Command Support (OACS). */
+const OACS_DOORBELL_BUFFER_CONFIG = 1 << 8;
+/** Optional NVM Command Support (ONCS). */
+const ONCS_DATASET_MANAGEMENT = 1 << 2;
+const ONCS_WRITE_ZEROES = 1 << 3;
+
+/** Identify Controller, CNS 01h (figure 247). */
+export function identifyController(
+  identity: ControllerIdentity,
+  namespaces: readonly NamespaceInfo[],
+  options: { readonly doorbellBufferConfig: boolean },
+): Uint8Array {
+  const data = new Uint8Array(IDENTIFY_BYTES);
+  const view = new DataView(data.buffer);
+  view.setUint16(0, identity.vendorId, true); // VID
+  view.setUint16(2, identity.vendorId, true); // SSVID
+  putAscii(data, 4, 20, identity.serialNumber); // SN
+  putAscii(data, 24, 40, identity.modelNumber); // MN
+  putAscii(data, 64, 8, identity.firmwareRevision); // FR
+  data[72] = 5; // RAB: the best burst is 2^5 commands, as IoServer's ARBITRATION_BURST
+  data[77] = MDTS;
+  view.setUint32(80, VERSION, true); // VER
+  view.setUint32(84, 100_000, true); // RTD3R, µs
+  view.setUint32(88, 5_000_000, true); // RTD3E, µs: a shutdown flushes to the browser's storage
+  data[111] = 1; // CNTRLTYPE: I/O controller
+  view.setUint16(256, options.doorbellBufferConfig ? OACS_DOORBELL_BUFFER_CONFIG : 0, true); // OACS
+  data[258] = 3; // ACL: four Abort commands, 0's based
+  data[259] = AER_LIMIT - 1; // AERL, 0's based
+  data[260] = 0b0000_0011; // FRMW: one slot, read only
+  data[261] = 0b0000_0110; // LPA: effects log, extended data (offsets)
+  data[262] = ERROR_LOG_ENTRIES - 1; // ELPE, 0's based
+  view.setUint16(266, 343, true); // WCTEMP, kelvin
+  view.setUint16(268, 353, true); // CCTEMP, kelvin
+  putUint64(view, 280, totalBytes(namespaces)); // TNVMCAP, low half of 128 bits
+  data[512] = 0x66; // SQES: 64 bytes
+  data[513] = 0x44; // CQES: 16 bytes
+  view.setUint32(516, highestNsid(namespaces), true); // NN
+  view.setUint16(520, ONCS_DATASET_MANAGEMENT | ONCS_WRITE_ZEROES, true); // ONCS
+  data[525] = 0b0000_0111; // VWC: present; Flush takes NSID FFFFFFFFh
+  // AWUN, AWUPF (526, 528) stay 0: one logical block. The namespaces promise more (NAWUPF).
+  putAscii(data, 768, 256, identity.subsystemNqn, 0); // SUBNQN, null terminated
+  view.setUint16(2048, 900, true); // PSD0: MP in units of 0.01 W
+  return data;
+}
+
+/** The physical block that Linux should see: 4 KiB. A write of one is old or new after a power cut, never torn. */
+const PHYSICAL_BLOCK_SHIFT = 12;
+/** Deallocation frees storage in units of this many bytes (one chunk of the block cache). */
+const DEALLOCATE_GRANULARITY_SHIFT = 18;
+
+/** Identify Namespace, CNS 00h (figure 245). `allocatedBytes` is what the thin disk takes. */
+export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: number): Uint8Array {
+  const data = new Uint8Array(IDENTIFY_BYTES);
+  const view = new DataView(data.buffer);
+  const { lbaShift, blocks } = namespace;
+  const perPhysical = (1 << Math.max(0, PHYSICAL_BLOCK_SHIFT - lbaShift)) - 1;
+  const perDeallocation = (1 << (DEALLOCATE_GRANULARITY_SHIFT - lbaShift)) - 1;
+  putUint64(view, 0, blocks); // NSZE
+  putUint64(view, 8, blocks); // NCAP
+  putUint64(view, 16, Math.min(blocks, Math.ceil(allocatedBytes / 2 ** lbaShift))); // NUSE
+  data[24] = 0b0001_0011; // NSFEAT: THINP, NSABP (NAWUPF holds), OPTPERF (NPWG.. hold)
+  data[33] = 0b0000_1001; // DLFEAT: deallocated blocks read as zeroes; Write Zeroes may deallocate
+  view.setUint16(34, perPhysical, true); // NAWUN
+  view.setUint16(36, perPhysical, true); // NAWUPF
+  view.setUint16(40, perPhysical, true); // NABSN: atomic only within a physical block
+  view.setUint16(44, perPhysical, true); // NABSPF
+  putUint64(view, 48, blocks * 2 ** lbaShift); // NVMCAP
+  view.setUint16(64, perPhysical, true); // NPWG
+  view.setUint16(66, perPhysical, true); // NPWA
+  view.setUint16(68, perDeallocation, true); // NPDG
+  view.setUint16(70, perDeallocation, true); // NPDA
+  putNguid(data, 104, namespace.nguid);
+  data[128 + 2] = lbaShift; // LBAF0: LBADS
+  return data;
+}
+
+/** Active Namespace ID list, CNS 02h: the ids above `after`, ascending. */
+export function activeNamespaces(namespaces: readonly NamespaceInfo[], after: number): Uint8Array {
+  const data = new Uint8Array(IDENTIFY_BYTES);
+  const view = new DataView(data.buffer);
+  const ids = namespaces.map(namespace => namespace.nsid).filter(nsid => nsid > after);
+  ids.sort((a, b) => a - b);
+  for (const [i, nsid] of ids.slice(0, IDENTIFY_BYTES / 4).entries()) view.setUint32(i * 4, nsid, true);
+  return data;
+}
+
+/** Namespace Identification Descriptor list, CNS 03h (figure 249): the NGUID. */
+export function namespaceDescriptors(namespace: NamespaceInfo): Uint8Array {
+  const data = new Uint8Array(IDENTIFY_BYTES);
+  data[0] = 0x02; // NIDT: NGUID
+  data[1] = 16; // NIDL
+  putNguid(data, 4, namespace.nguid);
+  return data;
+}
+
+function totalBytes(namespaces: readonly NamespaceInfo[]): number {
+  return namespaces.reduce((sum, namespace) => sum + namespace.blocks * 2 ** namespace.lbaShift, 0);
+}
+
+function highestNsid(namespaces: readonly NamespaceInfo[]): number {
+  return namespaces.reduce((highest, namespace) => Math.max(highest, namespace.nsid), 0);
+}
+
+function putAscii(data: Uint8Array, at: number, length: number, text: string, padding = 0x20): void {
+  data.fill(padding, at, at + length);
+  for (let i = 0; i < Math.min(length, text.length); i++) data[at + i] = text.charCodeAt(i) & 0x7f;
+}
+
+function putUint64(view: DataView, at: number, value: number): void {
+  view.setBigUint64(at, BigInt(value), true);
+}
+
+function putNguid(data: Uint8Array, at: number, hex: string): void {
+  for (let i = 0; i < 16; i++) data[at + i] = Number.parseInt(hex.slice(i * 2, i * 2 + 2), 16);
+}

@@ -1,0 +1,73 @@
+import { Counter } from "../../../trace/counters.ts";
+import { ioCommands } from "../io/commands.ts";
+import { LogPageId } from "../spec/features.ts";
+import type { ErrorLog } from "./error_log.ts";
+
+/** What log pages are made of. */
+export interface LogSources {
+  readonly counters: Int32Array;
+  readonly errorLog: ErrorLog;
+  readonly firmwareRevision: string;
+  /** Opcode and effects of each admin command. */
+  readonly adminEffects: Iterable<readonly [opcode: number, effects: number]>;
+  /** Milliseconds since the controller was made. */
+  readonly poweredMs: number;
+}
+
+/** The whole log page, or undefined if there is no such page (NVMe 1.4, section 5.14.1). */
+export function logPage(id: number, sources: LogSources): Uint8Array | undefined {
+  switch (id) {
+    case LogPageId.error:
+      return sources.errorLog.page();
+    case LogPageId.smart:
+      return smart(sources);
+    case LogPageId.firmwareSlot:
+      return firmwareSlot(sources.firmwareRevision);
+    case LogPageId.changedNamespaces:
+      return new Uint8Array(4096);
+    case LogPageId.commandEffects:
+      return commandEffects(sources.adminEffects);
+    default:
+      return undefined;
+  }
+}
+
+const ROOM_TEMPERATURE_KELVIN = 300;
+/** Data units are thousands of 512 bytes, rounded up. */
+const dataUnits = (sectors: number): bigint => BigInt(Math.ceil((sectors >>> 0) / 1000));
+
+/** SMART / Health Information, page 02h (figure 194). */
+function smart({ counters, errorLog, poweredMs }: LogSources): Uint8Array {
+  const data = new Uint8Array(512);
+  const view = new DataView(data.buffer);
+  const count = (index: number): bigint => BigInt(Atomics.load(counters, index) >>> 0);
+  view.setUint16(1, ROOM_TEMPERATURE_KELVIN, true); // composite temperature
+  data[3] = 100; // available spare, %
+  data[4] = 10; // available spare threshold, %
+  view.setBigUint64(32, dataUnits(Atomics.load(counters, Counter.sectorsRead)), true);
+  view.setBigUint64(48, dataUnits(Atomics.load(counters, Counter.sectorsWritten)), true);
+  view.setBigUint64(64, count(Counter.reads), true); // host read commands
+  view.setBigUint64(80, count(Counter.writes), true); // host write commands
+  view.setBigUint64(112, 1n, true); // power cycles
+  view.setBigUint64(128, BigInt(Math.floor(poweredMs / 3_600_000)), true); // power on hours
+  view.setBigUint64(176, BigInt(errorLog.count), true); // number of error log entries
+  return data;
+}
+
+/** Firmware Slot Information, page 03h: slot 1 is active and the only one. */
+function firmwareSlot(revision: string): Uint8Array {
+  const data = new Uint8Array(512);
+  data[0] = 1;
+  data.fill(0x20, 8, 16);
+  for (let i = 0; i < Math.min(8, revision.length); i++) data[8 + i] = revision.charCodeAt(i) & 0x7f;
+  return data;
+}
+
+/** Commands Supported and Effects, page 05h: made from the tables that dispatch the commands. */
+function commandEffects(adminEffects: LogSources["adminEffects"]): Uint8Array {
+  const data = new Uint8Array(4096);
+  const view = new DataView(data.buffer);
+  for (const [opcode, effects] of adminEffects) view.setUint32(opcode * 4, effects, true);
+  for (const [opcode, { effects }] of ioCommands) view.setUint32(1024 + opcode * 4, effects, true);
+  return data;
+}

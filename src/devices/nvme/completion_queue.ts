@@ -1,0 +1,105 @@
+import type { GuestMemory } from "../guest_memory.ts";
+import { CQE_BYTES } from "./spec/entries.ts";
+import type { StatusCode } from "./spec/status.ts";
+
+/** A completion that waits because its queue is full. */
+interface PendingCompletion {
+  readonly sqid: number;
+  readonly sqHead: number;
+  readonly cid: number;
+  readonly status: StatusCode;
+  readonly result: number;
+}
+
+/** A completion queue, as the vCPU thread keeps it (NVMe 1.4, section 4.1 and 4.6). Only that thread writes CQEs. */
+export class CompletionQueue {
+  readonly id: number;
+  readonly base: number;
+  readonly entries: number;
+  readonly interruptsEnabled: boolean;
+  readonly vector: number;
+  readonly #memory: GuestMemory;
+  /** Completions that found the queue full, oldest first. Bounded by the commands that may be under way. */
+  readonly #waiting: PendingCompletion[] = [];
+  /** Submission queues that complete here. */
+  submissionQueues = 0;
+  head = 0;
+  tail = 0;
+  /** Phase tag of the next entry: 1 in the first lap. */
+  #phase = 1;
+
+  constructor(
+    memory: GuestMemory,
+    id: number,
+    base: number,
+    entries: number,
+    interruptsEnabled: boolean,
+    vector: number,
+  ) {
+    this.#memory = memory;
+    this.id = id;
+    this.base = base;
+    this.entries = entries;
+    this.interruptsEnabled = interruptsEnabled;
+    this.vector = vector;
+  }
+
+  get isEmpty(): boolean {
+    return this.head === this.tail;
+  }
+
+  get isFull(): boolean {
+    return this.#next(this.tail) === this.head;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** The consumer has freed entries up to `head`. False if that is not between the present head and the tail. */
+  advanceHead(head: number): boolean {
+    if (head >= this.entries) return false;
+    const used = (this.tail - this.head + this.entries) % this.entries;
+    const freed = (head - this.head + this.entries) % this.entries;
+    if (freed > used) return false;
+    this.head = head;
+    return true;
+  }
+
+  /** Posts a completion and returns true; a full queue keeps it until postWaiting() and returns false. */
+  post(sqid: number, sqHead: number, cid: number, status: StatusCode, result: number): boolean {
+    if (this.isFull || this.#waiting.length > 0) {
+      this.#waiting.push({ sqid, sqHead, cid, status, result });
+      return false;
+    }
+    this.#write(sqid, sqHead, cid, status, result);
+    return true;
+  }
+
+  /** Posts what waited for room. Calls back with the submission queue of each completion that was posted. */
+  postWaiting(posted: (sqid: number) => void): void {
+    while (!this.isFull) {
+      const completion = this.#waiting.shift();
+      if (!completion) return;
+      const { sqid, sqHead, cid, status, result } = completion;
+      this.#write(sqid, sqHead, cid, status, result);
+      posted(sqid);
+    }
+  }
+
+  #write(sqid: number, sqHead: number, cid: number, status: StatusCode, result: number): void {
+    const w = (this.base + this.tail * CQE_BYTES) >>> 2;
+    const words = this.#memory.words;
+    words[w] = result;
+    words[w + 1] = 0;
+    words[w + 2] = sqHead | (sqid << 16);
+    // The word with the phase bit comes last: it is what tells the driver that the entry is valid.
+    Atomics.store(words, w + 3, cid | (this.#phase << 16) | (status << 17));
+    this.tail = this.#next(this.tail);
+    if (this.tail === 0) this.#phase ^= 1;
+  }
+
+  #next(index: number): number {
+    return index + 1 === this.entries ? 0 : index + 1;
+  }
+}

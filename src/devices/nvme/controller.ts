@@ -1,0 +1,654 @@
+import { addCounter, Counter } from "../../trace/counters.ts";
+import { type GuestMemory, isRam } from "../guest_memory.ts";
+import type { AdminCommand } from "./admin/admin_command.ts";
+import { AdminQueue, type AdminServices, HostTransfer } from "./admin/admin_queue.ts";
+import { AsyncEvent, AsyncEvents } from "./admin/async_events.ts";
+import { type AdminCommandEntry, adminCommands } from "./admin/commands.ts";
+import { ErrorLog } from "./admin/error_log.ts";
+import { Features } from "./admin/features.ts";
+import type { ControllerIdentity } from "./admin/identify.ts";
+import type { LogSources } from "./admin/log_pages.ts";
+import type { CompletionQueue } from "./completion_queue.ts";
+import type { NamespaceInfo } from "./namespace.ts";
+import {
+  CompletionWord,
+  Control,
+  cqShadowOffset,
+  MAX_IO_QUEUES,
+  RangeWord,
+  type SharedState,
+  SqState,
+  SqWord,
+  sqShadowOffset,
+} from "./shared_state.ts";
+import { CQE_BYTES, SQE_BYTES } from "./spec/entries.ts";
+import { FeatureId } from "./spec/features.ts";
+import {
+  CAP_HIGH,
+  CAP_LOW,
+  ControllerConfiguration,
+  ControllerStatus,
+  DOORBELL_STRIDE,
+  MAX_TRANSFER_BYTES,
+  PAGE_BYTES,
+  PAGE_MASK,
+  Register,
+  VERSION,
+} from "./spec/registers.ts";
+import { Status, type StatusCode } from "./spec/status.ts";
+
+/** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
+export interface ControllerHost {
+  /** Drives the interrupt pin. `true` only comes from safePoint(), `false` also from a register write. */
+  setInterruptPin(level: boolean): void;
+  /** The range [start, end) of guest memory was written by DMA: forget code compiled from it. */
+  memoryWritten(start: number, end: number): void;
+  /** Milliseconds, monotonic. */
+  now(): number;
+}
+
+export interface ControllerOptions {
+  readonly memory: GuestMemory;
+  readonly shared: SharedState;
+  readonly host: ControllerHost;
+  readonly identity: ControllerIdentity;
+  readonly namespaces: readonly NamespaceInfo[];
+  /** Offer Doorbell Buffer Config? */
+  readonly doorbellBufferConfig: boolean;
+}
+
+/**
+ * The controller as the vCPU thread sees it: registers (NVMe 1.4, section 3.1), the enable / reset / shutdown state
+ * machine, admin commands, completion posting and the interrupt pin. I/O queues are served elsewhere (IoServer); the
+ * two meet only in SharedState.
+ *
+ * Register accesses come in the middle of compiled guest code, so they only note what is to be done; safePoint() does
+ * it. Guest code holds registers in wasm locals until then (rule 5 of the design).
+ */
+export class NvmeController implements AdminServices {
+  readonly memory: GuestMemory;
+  readonly identity: ControllerIdentity;
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly doorbellBufferConfig: boolean;
+  readonly maxTransferBytes = MAX_TRANSFER_BYTES;
+  readonly completionQueues = new Map<number, CompletionQueue>();
+  readonly #shared: SharedState;
+  readonly #host: ControllerHost;
+  readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
+  readonly #transfer: HostTransfer;
+  readonly #errorLog = new ErrorLog();
+  readonly #madeAt: number;
+
+  // Registers.
+  #cc = 0;
+  #csts = 0;
+  #aqa = 0;
+  readonly #asq = new Uint32Array(2);
+  readonly #acq = new Uint32Array(2);
+  #interruptMask = 0;
+
+  // What dies with a reset.
+  features = new Features();
+  asyncEvents = this.#newAsyncEvents();
+  #adminQueue: AdminQueue | undefined;
+  /** Delete I/O SQ commands that wait for the serving side: queue id → command id. */
+  readonly #deletions = new Map<number, number>();
+  /** A reset waits for the serving side to acknowledge the new epoch. */
+  #resetting = false;
+  /** The guest has set CC.EN again before the reset was over. */
+  #enableWhenReset = false;
+  #shutdownRequested = 0;
+  /** Unfetched shadow tails as of the last safe point, by queue: -1 where there was none. */
+  readonly #unfetchedTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
+  #pin = false;
+
+  constructor(options: ControllerOptions) {
+    this.memory = options.memory;
+    this.identity = options.identity;
+    this.namespaces = options.namespaces;
+    this.doorbellBufferConfig = options.doorbellBufferConfig;
+    this.#shared = options.shared;
+    this.#host = options.host;
+    this.#commands = adminCommands(options);
+    this.#transfer = new HostTransfer(options.memory, (start, end) => options.host.memoryWritten(start, end));
+    this.#madeAt = options.host.now();
+    this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
+  }
+
+  // --- Registers (section 3.1)
+
+  /** A 32-bit read at a byte offset of BAR0. */
+  readRegister(offset: number): number {
+    addCounter(this.#shared.counters, Counter.mmioExits);
+    switch (offset) {
+      case Register.CAP:
+        return CAP_LOW | 0;
+      case Register.CAP + 4:
+        return CAP_HIGH;
+      case Register.VS:
+        return VERSION;
+      case Register.INTMS:
+      case Register.INTMC:
+        return this.#interruptMask;
+      case Register.CC:
+        return this.#cc;
+      case Register.CSTS:
+        this.#takeAcknowledgements();
+        return this.#csts;
+      case Register.AQA:
+        return this.#aqa;
+      case Register.ASQ:
+        return this.#asq[0] | 0;
+      case Register.ASQ + 4:
+        return this.#asq[1] | 0;
+      case Register.ACQ:
+        return this.#acq[0] | 0;
+      case Register.ACQ + 4:
+        return this.#acq[1] | 0;
+      default:
+        // Reserved registers read as zero; so do doorbells.
+        return 0;
+    }
+  }
+
+  /** A 32-bit write at a byte offset of BAR0. */
+  writeRegister(offset: number, value: number): void {
+    addCounter(this.#shared.counters, Counter.mmioExits);
+    if (offset >= Register.DOORBELLS) {
+      this.#ringDoorbell(offset - Register.DOORBELLS, value & 0xffff);
+      return;
+    }
+    switch (offset) {
+      case Register.INTMS:
+        this.#interruptMask |= value & 1;
+        this.#updatePin(false);
+        return;
+      case Register.INTMC:
+        this.#interruptMask &= ~(value & 1);
+        return;
+      case Register.CC:
+        this.#configure(value);
+        return;
+      case Register.AQA:
+        this.#aqa = value & 0x0fff0fff;
+        return;
+      case Register.ASQ:
+        this.#asq[0] = value & ~PAGE_MASK;
+        return;
+      case Register.ASQ + 4:
+        this.#asq[1] = value;
+        return;
+      case Register.ACQ:
+        this.#acq[0] = value & ~PAGE_MASK;
+        return;
+      case Register.ACQ + 4:
+        this.#acq[1] = value;
+        return;
+      default:
+        return;
+    }
+  }
+
+  #configure(value: number): void {
+    const wasEnabled = ControllerConfiguration.enable(this.#cc);
+    const shutdownBefore = ControllerConfiguration.shutdown(this.#cc);
+    this.#cc = value;
+    if (ControllerConfiguration.enable(value)) {
+      if (!wasEnabled) this.#enable();
+    } else if (wasEnabled) {
+      this.#startReset();
+      return;
+    }
+    const shutdown = ControllerConfiguration.shutdown(value);
+    if (shutdown !== 0 && shutdownBefore === 0) this.#startShutdown();
+  }
+
+  /** CC.EN 0 → 1 (section 7.6.1). A configuration that cannot work is a fatal status, which a reset clears. */
+  #enable(): void {
+    if (this.#resetting) {
+      this.#enableWhenReset = true;
+      return;
+    }
+    const cc = this.#cc;
+    const sqEntries = (this.#aqa & 0xfff) + 1;
+    const cqEntries = ((this.#aqa >>> 16) & 0xfff) + 1;
+    const asq = this.#asq[0] + this.#asq[1] * 0x1_0000_0000;
+    const acq = this.#acq[0] + this.#acq[1] * 0x1_0000_0000;
+    if (
+      ControllerConfiguration.memoryPageSize(cc) !== 0 ||
+      ControllerConfiguration.commandSet(cc) !== 0 ||
+      ControllerConfiguration.arbitration(cc) !== 0 ||
+      sqEntries < 2 ||
+      cqEntries < 2 ||
+      !isRam(this.memory, asq, sqEntries * SQE_BYTES) ||
+      !isRam(this.memory, acq, cqEntries * CQE_BYTES)
+    ) {
+      this.#csts |= ControllerStatus.CFS;
+      return;
+    }
+    this.#adminQueue = new AdminQueue(this.memory, asq, sqEntries, acq, cqEntries);
+    this.#csts = ControllerStatus.RDY;
+  }
+
+  /**
+   * CC.EN 1 → 0, or the machine's own reset (section 7.3.2). All queues and all Doorbell Buffer Config state die here
+   * (museum 3). RDY stays set until the serving side has acknowledged that its DMA is over (rule 4).
+   */
+  #startReset(): void {
+    const shared = this.#shared;
+    this.#adminQueue = undefined;
+    this.completionQueues.clear();
+    this.#deletions.clear();
+    this.#unfetchedTail.fill(-1);
+    this.features = new Features();
+    this.asyncEvents = this.#newAsyncEvents();
+    this.#interruptMask = 0;
+    this.#enableWhenReset = false;
+    this.#resetting = true;
+    shared.setControl(Control.SHADOW_ENABLED, 0);
+    shared.setControl(Control.HIGHEST_SQ, 0);
+    this.featuresChanged();
+    shared.addControl(Control.EPOCH);
+    shared.serverNotifier.set();
+    this.#updatePin(false);
+  }
+
+  #finishReset(): void {
+    this.#resetting = false;
+    this.#takeCompletions();
+    this.#csts = 0;
+    if (this.#enableWhenReset) this.#enable();
+  }
+
+  #startShutdown(): void {
+    this.#csts = (this.#csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_OCCURRING;
+    this.#shutdownRequested = this.#shared.addControl(Control.SHUTDOWN);
+    this.#shared.serverNotifier.set();
+  }
+
+  /** What the serving side has acknowledged since the last look. */
+  #takeAcknowledgements(): void {
+    const shared = this.#shared;
+    if (this.#resetting && shared.getControl(Control.EPOCH_ACK) === shared.getControl(Control.EPOCH)) {
+      this.#finishReset();
+    }
+    if (
+      (this.#csts & ControllerStatus.SHST_MASK) === ControllerStatus.SHST_OCCURRING &&
+      shared.getControl(Control.SHUTDOWN_ACK) === this.#shutdownRequested
+    ) {
+      this.#csts = (this.#csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_COMPLETE;
+    }
+  }
+
+  // --- Doorbells (section 3.1.24, 3.1.25)
+
+  #ringDoorbell(offset: number, value: number): void {
+    const index = offset / DOORBELL_STRIDE;
+    const qid = index >> 1;
+    const isTail = (index & 1) === 0;
+    const admin = this.#adminQueue;
+    if (!admin || !Number.isInteger(index)) return;
+    if (qid === 0) {
+      if (isTail ? !admin.ring(value) : !admin.cq.advanceHead(value)) {
+        this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
+      }
+      if (!isTail) this.#updatePin(false);
+      return;
+    }
+    if (isTail) this.#ringTail(qid, value);
+    else this.#ringHead(qid, value);
+  }
+
+  #ringTail(qid: number, tail: number): void {
+    const shared = this.#shared;
+    if (!this.submissionQueueExists(qid)) {
+      this.#badDoorbell(qid, AsyncEvent.invalidDoorbellRegister);
+      return;
+    }
+    if (tail >= shared.getSq(qid, SqWord.ENTRIES)) {
+      this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
+      return;
+    }
+    addCounter(shared.counters, Counter.doorbellsRung);
+    shared.setSq(qid, SqWord.TAIL, tail);
+    shared.serverNotifier.set();
+  }
+
+  #ringHead(qid: number, head: number): void {
+    const cq = this.completionQueues.get(qid);
+    if (!cq) {
+      this.#badDoorbell(qid, AsyncEvent.invalidDoorbellRegister);
+      return;
+    }
+    if (!cq.advanceHead(head)) {
+      this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
+      return;
+    }
+    if (this.#shadowEnabled) this.#armCqEventIdx(cq);
+    this.#updatePin(false);
+  }
+
+  #badDoorbell(qid: number, event: AsyncEvent): void {
+    this.#errorLog.add(qid, 0xffff, Status.invalidField, 0);
+    this.asyncEvents.report(event);
+  }
+
+  // --- Safe points
+
+  /** Is there anything that safePoint() would do now? For halt polling; cheap. */
+  get hasWork(): boolean {
+    return this.#shared.completions.length > 0 || this.#shared.vcpuNotifier.isSet;
+  }
+
+  /** Are I/O commands under way? Then a short wait may be worth more than going idle. */
+  get ioInFlight(): boolean {
+    const shared = this.#shared;
+    const highest = shared.control[Control.HIGHEST_SQ];
+    for (let qid = 1; qid <= highest; qid++) {
+      if (shared.inFlight(qid) > 0) return true;
+      if (shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) continue;
+      const tail = this.#shadowEnabled ? this.#shadow(sqShadowOffset(qid)) : shared.getSq(qid, SqWord.TAIL);
+      if (tail !== shared.getSq(qid, SqWord.HEAD)) return true;
+    }
+    return this.#resetting || this.#deletions.size > 0;
+  }
+
+  /**
+   * The vCPU thread stands between two stretches of guest code: memory may be written and interrupts raised.
+   * `idle` says that the guest is about to halt, so that nothing it has written may be left unannounced.
+   */
+  safePoint(idle: boolean): void {
+    const shared = this.#shared;
+    // An atomic add is a full fence: what the guest has stored is visible before we look at who sleeps (rule 2, 3).
+    shared.addControl(Control.SAFE_POINTS);
+    shared.vcpuNotifier.testAndClear();
+    this.#takeAcknowledgements();
+    this.#takeCompletions();
+    this.#takeDeletions();
+    this.#runAdminCommands();
+    if (this.#shadowEnabled) {
+      this.#readCqShadows();
+      this.#sweep(idle);
+    }
+    this.#updatePin(true);
+  }
+
+  /** Moves completions from the ring into the guest's completion queues. */
+  #takeCompletions(): void {
+    const shared = this.#shared;
+    const { completions, ranges } = shared;
+    if (completions.length === 0) return;
+    const epoch = shared.getControl(Control.EPOCH);
+    let left = completions.length;
+    // Ranges first: those of a completion are published before it.
+    if (shared.getControl(Control.RANGES_OVERFLOWED) !== 0) {
+      shared.setControl(Control.RANGES_OVERFLOWED, 0);
+      ranges.clear();
+      this.#host.memoryWritten(0, this.memory.byteLength);
+    }
+    for (let record = ranges.peek(); record >= 0; record = ranges.peek()) {
+      this.#host.memoryWritten(
+        ranges.words[record + RangeWord.START] >>> 0,
+        ranges.words[record + RangeWord.END] >>> 0,
+      );
+      ranges.release();
+    }
+    for (; left > 0; left--) {
+      const record = completions.peek();
+      const words = completions.words;
+      if (words[record + CompletionWord.EPOCH] === epoch) {
+        const sqid = words[record + CompletionWord.SQID];
+        const cidStatus = words[record + CompletionWord.CID_STATUS];
+        const status = cidStatus >>> 16;
+        const cq = this.completionQueues.get(shared.getSq(sqid, SqWord.CQID));
+        if (status !== Status.success) this.#errorLog.add(sqid, cidStatus & 0xffff, status, 0);
+        if (
+          cq?.post(
+            sqid,
+            words[record + CompletionWord.SQ_HEAD],
+            cidStatus & 0xffff,
+            status,
+            words[record + CompletionWord.RESULT],
+          )
+        ) {
+          this.#posted(sqid);
+        }
+      }
+      completions.release();
+    }
+  }
+
+  #posted(sqid: number): void {
+    this.#shared.setSq(sqid, SqWord.POSTED, (this.#shared.getSq(sqid, SqWord.POSTED) + 1) | 0);
+  }
+
+  /** Delete I/O SQ completes when the queue is gone and all its completions are posted. */
+  #takeDeletions(): void {
+    for (const [qid, cid] of this.#deletions) {
+      const shared = this.#shared;
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT || shared.completions.length > 0) continue;
+      this.#deletions.delete(qid);
+      const cq = this.completionQueues.get(shared.getSq(qid, SqWord.CQID));
+      if (cq) cq.submissionQueues -= 1;
+      this.#completeAdmin(cid, Status.success, 0);
+    }
+  }
+
+  #runAdminCommands(): void {
+    const admin = this.#adminQueue;
+    if (!admin) return;
+    for (let command = admin.fetch(this.memory); command; command = admin.fetch(this.memory)) {
+      const result = this.#runAdminCommand(command);
+      if (result === "pending") continue;
+      const status = typeof result === "number" ? result : result.status;
+      this.#completeAdmin(command.cid, status, typeof result === "number" ? 0 : result.result);
+      if (status !== Status.success) this.#errorLog.add(0, command.cid, status, command.nsid);
+    }
+  }
+
+  #runAdminCommand(command: AdminCommand) {
+    const entry = this.#commands.get(command.opcode);
+    if (!entry) return Status.invalidOpcode;
+    if (command.fuse !== 0 || command.psdt !== 0) return Status.invalidField;
+    return entry.execute(this, command);
+  }
+
+  #completeAdmin(cid: number, status: StatusCode, result: number): void {
+    addCounter(this.#shared.counters, Counter.adminCommands);
+    this.#adminQueue?.complete(cid, status, result);
+  }
+
+  #newAsyncEvents(): AsyncEvents {
+    return new AsyncEvents((cid, result) => this.#completeAdmin(cid, Status.success, result));
+  }
+
+  // --- Shadow doorbells (section 5.7, annex B.5)
+
+  get #shadowEnabled(): boolean {
+    return this.#shared.control[Control.SHADOW_ENABLED] !== 0;
+  }
+
+  #shadow(offset: number): number {
+    return (
+      Atomics.load(this.memory.words, ((this.#shared.control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2) &
+      0xffff
+    );
+  }
+
+  #setShadowWords(offset: number, shadow: number, eventIdx: number): void {
+    const { control } = this.#shared;
+    Atomics.store(this.memory.words, ((control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2, shadow);
+    Atomics.store(this.memory.words, ((control[Control.EVENT_IDX_PAGE] >>> 0) + offset) >>> 2, eventIdx);
+  }
+
+  /** Learns from the guest's shadows which CQ entries are free. */
+  #readCqShadows(): void {
+    for (const cq of this.completionQueues.values()) {
+      if (cq.isEmpty && cq.waiting === 0) continue;
+      const head = this.#shadow(cqShadowOffset(cq.id));
+      if (head !== cq.head && cq.advanceHead(head)) this.#armCqEventIdx(cq);
+    }
+  }
+
+  /**
+   * EventIdx of a completion queue: the head itself, so that the next move of the head rings (never the tail: then a
+   * full queue's guest would never tell, museum 2). The pin needs to know each time, to fall when the queue is empty.
+   */
+  #armCqEventIdx(cq: CompletionQueue): void {
+    const page = this.#shared.control[Control.EVENT_IDX_PAGE] >>> 0;
+    Atomics.store(this.memory.words, (page + cqShadowOffset(cq.id)) >>> 2, cq.head);
+  }
+
+  /**
+   * Hands over shadow tails that the serving side has not fetched (rule 2 of the design). A guest's mb() is no fence
+   * for the other thread, so "write shadow, read EventIdx" may miss a serving side that is just falling asleep. Only
+   * this thread sees the guest's stores in order.
+   *
+   * A tail is handed over when it is still unfetched at a second safe point, because at the first one the guest may
+   * be about to ring by itself; or at once, when the guest goes idle.
+   */
+  #sweep(idle: boolean): void {
+    const shared = this.#shared;
+    const highest = shared.control[Control.HIGHEST_SQ];
+    for (let qid = 1; qid <= highest; qid++) {
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
+      const tail = this.#shadow(sqShadowOffset(qid));
+      if (tail === shared.getSq(qid, SqWord.HEAD) || tail === shared.getSq(qid, SqWord.TAIL)) {
+        this.#unfetchedTail[qid] = -1;
+        continue;
+      }
+      if (!idle && this.#unfetchedTail[qid] !== tail) {
+        this.#unfetchedTail[qid] = tail;
+        continue;
+      }
+      this.#unfetchedTail[qid] = -1;
+      if (tail >= shared.getSq(qid, SqWord.ENTRIES)) {
+        this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
+        continue;
+      }
+      shared.setSq(qid, SqWord.TAIL, tail);
+      // An awake server finds it by itself; one that sleeps would have missed it.
+      if (shared.serverNotifier.ownerSleeps) {
+        addCounter(shared.counters, Counter.doorbellsSwept);
+        shared.serverNotifier.set();
+      }
+    }
+  }
+
+  // --- AdminServices
+
+  get ioQueuesExist(): boolean {
+    return this.completionQueues.size > 0;
+  }
+
+  get logSources(): LogSources {
+    return {
+      counters: this.#shared.counters,
+      errorLog: this.#errorLog,
+      firmwareRevision: this.identity.firmwareRevision,
+      adminEffects: Array.from(this.#commands, ([opcode, { effects }]) => [opcode, effects] as const),
+      poweredMs: this.#host.now() - this.#madeAt,
+    };
+  }
+
+  allocatedBytes(nsid: number): number {
+    return this.#shared.getControl(Control.ALLOCATED_KIB + nsid - 1) * 1024;
+  }
+
+  sendToHost(command: AdminCommand, data: Uint8Array): StatusCode {
+    return this.#transfer.send(command, data);
+  }
+
+  submissionQueueExists(qid: number): boolean {
+    return qid >= 1 && qid <= MAX_IO_QUEUES && this.#shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT;
+  }
+
+  startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void {
+    const shared = this.#shared;
+    shared.setSq(qid, SqWord.BASE, base);
+    shared.setSq(qid, SqWord.ENTRIES, entries);
+    shared.setSq(qid, SqWord.CQID, cqid);
+    shared.setSq(qid, SqWord.TAIL, 0);
+    shared.setSq(qid, SqWord.POSTED, shared.getSq(qid, SqWord.FETCHED));
+    this.#unfetchedTail[qid] = -1;
+    shared.setSq(qid, SqWord.STATE, SqState.ACTIVE);
+    shared.setControl(Control.HIGHEST_SQ, Math.max(qid, shared.getControl(Control.HIGHEST_SQ)));
+    shared.serverNotifier.set();
+  }
+
+  stopSubmissionQueue(qid: number, cid: number): boolean {
+    if (this.#shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) return false;
+    this.#deletions.set(qid, cid);
+    this.#shared.setSq(qid, SqWord.STATE, SqState.DELETING);
+    this.#shared.serverNotifier.set();
+    return true;
+  }
+
+  resetShadow(kind: "sq" | "cq", qid: number): void {
+    if (!this.#shadowEnabled) return;
+    // Whatever an earlier queue of this id left behind must not be taken for a tail or head (museum 5).
+    this.#setShadowWords(kind === "sq" ? sqShadowOffset(qid) : cqShadowOffset(qid), 0, 0);
+  }
+
+  /** Section 5.7; a second command while one is in force moves the buffers (museum 7). */
+  enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode {
+    const usable = (page: number) =>
+      page !== 0 && (page & PAGE_MASK) === 0 && isRam(this.memory, page, PAGE_BYTES);
+    if (!usable(shadowPage) || !usable(eventIdxPage)) return Status.invalidField;
+    const shared = this.#shared;
+    shared.setControl(Control.SHADOW_ENABLED, 0);
+    shared.setControl(Control.SHADOW_PAGE, shadowPage);
+    shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
+    // Linux creates its I/O queues first: they start from where their doorbells stand.
+    for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
+      if (!this.submissionQueueExists(qid)) continue;
+      const tail = shared.getSq(qid, SqWord.TAIL);
+      this.#setShadowWords(sqShadowOffset(qid), tail, tail);
+    }
+    for (const cq of this.completionQueues.values())
+      this.#setShadowWords(cqShadowOffset(cq.id), cq.head, cq.head);
+    shared.setControl(Control.SHADOW_ENABLED, 1);
+    shared.serverNotifier.set();
+    return Status.success;
+  }
+
+  featuresChanged(): void {
+    this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
+  }
+
+  // --- Interrupt pin (section 7.5.1)
+
+  /** The pin is asserted while an unmasked queue with interrupts has entries that the host has not consumed. */
+  #updatePin(mayRaise: boolean): void {
+    this.#postWaiting();
+    const level = this.#interruptMask === 0 && this.#anyUnconsumed();
+    if (level === this.#pin || (level && !mayRaise)) return;
+    this.#pin = level;
+    if (level) addCounter(this.#shared.counters, Counter.interrupts);
+    this.#host.setInterruptPin(level);
+  }
+
+  #postWaiting(): void {
+    this.#adminQueue?.cq.postWaiting(() => {});
+    for (const cq of this.completionQueues.values())
+      if (cq.waiting > 0) cq.postWaiting(sqid => this.#posted(sqid));
+  }
+
+  #anyUnconsumed(): boolean {
+    if (this.#adminQueue && !this.#adminQueue.cq.isEmpty) return true;
+    for (const cq of this.completionQueues.values()) if (cq.interruptsEnabled && !cq.isEmpty) return true;
+    return false;
+  }
+
+  // --- The machine's own reset
+
+  /** Power cycle or hard reset of the machine: as CC.EN 1 → 0, and the registers are back at their initial values. */
+  reset(): void {
+    this.#startReset();
+    this.#cc = 0;
+    this.#csts = 0;
+    this.#aqa = 0;
+    this.#asq.fill(0);
+    this.#acq.fill(0);
+  }
+}

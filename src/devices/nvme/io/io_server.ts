@@ -1,0 +1,357 @@
+import type { AioHandler } from "../../../eventloop/aio_context.ts";
+import { IoVector } from "../../../storage/io_vector.ts";
+import { addCounter, Counter, setCounter } from "../../../trace/counters.ts";
+import type { GuestMemory } from "../../guest_memory.ts";
+import type { Namespace } from "../namespace.ts";
+import {
+  CompletionWord,
+  Control,
+  MAX_IN_FLIGHT,
+  MAX_IO_QUEUES,
+  RangeWord,
+  type SharedState,
+  SqState,
+  SqWord,
+  sqShadowOffset,
+} from "../shared_state.ts";
+import { SQE_BYTES } from "../spec/entries.ts";
+import { NvmOpcode } from "../spec/opcodes.ts";
+import { MAX_TRANSFER_BYTES, PAGE_BYTES } from "../spec/registers.ts";
+import { Status, type StatusCode } from "../spec/status.ts";
+import { type IoCommand, type IoServices, ioCommands } from "./commands.ts";
+import { IoRequest } from "./request.ts";
+
+/** Entries taken from one queue before the next one has its turn (round robin, section 4.13.1). */
+const ARBITRATION_BURST = 32;
+
+export interface IoServerOptions {
+  readonly memory: GuestMemory;
+  readonly shared: SharedState;
+  readonly namespaces: readonly Namespace[];
+  /**
+   * May a tail that was read from guest memory be believed at once? True where stores become visible in program order
+   * (x86). Elsewhere the SQE might be seen later than the tail that announces it, so the tail waits until the vCPU
+   * thread has passed a safe point.
+   */
+  readonly stronglyOrderedHost: boolean;
+  /** Told of exceptions that no command should throw; the command then ends with Internal Error. */
+  readonly reportBug: (error: unknown) => void;
+}
+
+/**
+ * The serving side of the I/O queues: fetches SQEs, moves data, puts completions on the ring. Runs in the iothread.
+ * It never writes CQEs and never raises interrupts; that is the vCPU thread's part.
+ */
+export class IoServer implements AioHandler, IoServices {
+  readonly memory: GuestMemory;
+  readonly vector: IoVector;
+  readonly namespaces: ReadonlyMap<number, Namespace>;
+  readonly #shared: SharedState;
+  readonly #stronglyOrderedHost: boolean;
+  readonly #reportBug: (error: unknown) => void;
+  readonly #freeRequests: IoRequest[] = [];
+  /** Commands that wait for storage, by queue. */
+  readonly #waiting = new Int32Array(MAX_IO_QUEUES + 1);
+  #waitingTotal = 0;
+  /** The TAIL word as last seen, by queue: tells a doorbell that is new from one that is history. */
+  readonly #lastTail = new Int32Array(MAX_IO_QUEUES + 1);
+  /** Tails held back on a weakly ordered host, and the safe point count at which each was seen. */
+  readonly #heldTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
+  readonly #heldSince = new Int32Array(MAX_IO_QUEUES + 1);
+  #epoch = 0;
+  #shutdownRunning = false;
+  /** A queue was at its limit at the last look: look again before long. */
+  #stalled = false;
+
+  constructor(options: IoServerOptions) {
+    this.memory = options.memory;
+    this.#shared = options.shared;
+    this.#stronglyOrderedHost = options.stronglyOrderedHost;
+    this.#reportBug = options.reportBug;
+    this.namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
+    this.vector = new IoVector(options.memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
+    this.#epoch = this.#shared.getControl(Control.EPOCH);
+    this.#publishAllocation();
+  }
+
+  // --- AioHandler
+
+  get pending(): boolean {
+    return this.#waitingTotal > 0 || this.#shutdownRunning || this.#stalled;
+  }
+
+  poll(): boolean {
+    // Doorbells and control changes set the notifier, which the event loop looks at itself: only shadows are left.
+    if (this.#shared.control[Control.SHADOW_ENABLED] === 0) return false;
+    const highest = this.#shared.control[Control.HIGHEST_SQ];
+    for (let qid = 1; qid <= highest; qid++) {
+      if (this.#shadowTail(qid) !== this.#shared.getSq(qid, SqWord.HEAD)) return true;
+    }
+    return false;
+  }
+
+  pollBegin(): void {
+    // Nothing to switch off: the EventIdx of the last sleep lies behind the tail, so the guest rings no more.
+  }
+
+  pollEnd(): void {
+    this.#publishAllocation();
+    const shared = this.#shared;
+    if (shared.getControl(Control.SHADOW_ENABLED) === 0 || this.#resetRequested) return;
+    const page = shared.control[Control.EVENT_IDX_PAGE] >>> 0;
+    const highest = shared.getControl(Control.HIGHEST_SQ);
+    for (let qid = 1; qid <= highest; qid++) {
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
+      // "Ring me when the tail moves on from here." Written each time, never cached (museum 8), with a sequentially
+      // consistent store, because ready() reads the shadow tail right after: store-load order matters (museum 1, 9).
+      Atomics.store(this.memory.words, (page + sqShadowOffset(qid)) >>> 2, shared.getSq(qid, SqWord.HEAD));
+    }
+  }
+
+  ready(): boolean {
+    let progress = this.#adoptReset();
+    progress = this.#shutDown() || progress;
+    this.#stalled = false;
+    const highest = this.#shared.getControl(Control.HIGHEST_SQ);
+    const ringBefore = this.#shared.completions.words[0];
+    for (let qid = 1; qid <= highest; qid++) progress = this.#serveQueue(qid) || progress;
+    if (this.#shared.completions.words[0] !== ringBefore) this.#wakeVcpu();
+    return progress;
+  }
+
+  // --- IoServices
+
+  isCurrent(request: IoRequest): boolean {
+    return request.epoch === this.#shared.getControl(Control.EPOCH);
+  }
+
+  get writeCacheEnabled(): boolean {
+    return this.#shared.control[Control.WRITE_CACHE] !== 0;
+  }
+
+  dmaWrote(vector: IoVector): void {
+    const { ranges } = this.#shared;
+    for (let i = 0; i < vector.count; i++) {
+      const record = ranges.reserve();
+      if (record < 0) {
+        this.#shared.setControl(Control.RANGES_OVERFLOWED, 1);
+        return;
+      }
+      ranges.words[record + RangeWord.START] = vector.offsets[i];
+      ranges.words[record + RangeWord.END] = vector.offsets[i] + vector.lengths[i];
+      ranges.publish();
+    }
+  }
+
+  countRead(bytes: number): void {
+    addCounter(this.#shared.counters, Counter.reads);
+    addCounter(this.#shared.counters, Counter.sectorsRead, bytes >>> 9);
+  }
+
+  countWrite(bytes: number): void {
+    addCounter(this.#shared.counters, Counter.writes);
+    addCounter(this.#shared.counters, Counter.sectorsWritten, bytes >>> 9);
+  }
+
+  // --- Queues
+
+  #serveQueue(qid: number): boolean {
+    const shared = this.#shared;
+    const state = shared.getSq(qid, SqWord.STATE);
+    if (state === SqState.ABSENT) return false;
+    if (state === SqState.DELETING) return this.#retireQueue(qid);
+
+    const entries = shared.getSq(qid, SqWord.ENTRIES);
+    const base = shared.getSq(qid, SqWord.BASE) >>> 0;
+    let head = shared.getSq(qid, SqWord.HEAD);
+    const tail = this.#acceptedTail(qid, head, entries);
+    if (head === tail) return false;
+
+    let fetched = 0;
+    while (head !== tail && fetched < ARBITRATION_BURST) {
+      if (shared.inFlight(qid) >= MAX_IN_FLIGHT) {
+        this.#stalled = true;
+        break;
+      }
+      const request = this.#freeRequests.pop() ?? new IoRequest();
+      request.epoch = this.#epoch;
+      request.qid = qid;
+      request.fetch(this.memory, base + head * SQE_BYTES);
+      head = head + 1 === entries ? 0 : head + 1;
+      fetched += 1;
+      shared.setSq(qid, SqWord.HEAD, head);
+      shared.setSq(qid, SqWord.FETCHED, (shared.getSq(qid, SqWord.FETCHED) + 1) | 0);
+      this.#execute(request);
+    }
+    return fetched > 0;
+  }
+
+  /** The tail up to which entries may be fetched now; the head if there is nothing new. */
+  #acceptedTail(qid: number, head: number, entries: number): number {
+    const shared = this.#shared;
+    // The doorbell word is read before the shadow: then the shadow is never older than it.
+    const rung = shared.getSq(qid, SqWord.TAIL);
+    const rungNow = rung !== this.#lastTail[qid];
+    this.#lastTail[qid] = rung;
+    if (shared.getControl(Control.SHADOW_ENABLED) === 0) return rung;
+
+    const shadow = this.#shadowTail(qid);
+    // Checked as an MMIO doorbell is (museum 6); the vCPU thread's sweep reports it to the guest.
+    if (shadow >= entries || shadow === head) return head;
+    if (shadow === rung) return rung;
+    if (this.#stronglyOrderedHost) {
+      addCounter(shared.counters, Counter.shadowTailsTaken);
+      addCounter(shared.counters, Counter.doorbellsElided);
+      return shadow;
+    }
+    const safePoints = shared.getControl(Control.SAFE_POINTS);
+    if (this.#heldTail[qid] === shadow && this.#heldSince[qid] !== safePoints) {
+      this.#heldTail[qid] = -1;
+      addCounter(shared.counters, Counter.doorbellsElided);
+      return shadow;
+    }
+    if (this.#heldTail[qid] !== shadow) {
+      this.#heldTail[qid] = shadow;
+      this.#heldSince[qid] = safePoints;
+      addCounter(shared.counters, Counter.shadowTailsHeld);
+    }
+    const distance = (tail: number) => (tail - head + entries) % entries;
+    return rungNow && distance(rung) < distance(shadow) ? rung : head;
+  }
+
+  #shadowTail(qid: number): number {
+    const page = this.#shared.control[Control.SHADOW_PAGE] >>> 0;
+    return Atomics.load(this.memory.words, (page + sqShadowOffset(qid)) >>> 2) & 0xffff;
+  }
+
+  #retireQueue(qid: number): boolean {
+    if (this.#waiting[qid] > 0) return false;
+    this.#forgetQueue(qid);
+    this.#shared.setSq(qid, SqWord.STATE, SqState.ABSENT);
+    this.#wakeVcpu();
+    return true;
+  }
+
+  #forgetQueue(qid: number): void {
+    this.#lastTail[qid] = 0;
+    this.#heldTail[qid] = -1;
+    this.#shared.setSq(qid, SqWord.HEAD, 0);
+  }
+
+  // --- Commands
+
+  #execute(request: IoRequest): void {
+    const command = ioCommands.get(request.opcode);
+    let result: StatusCode | Promise<StatusCode>;
+    if (!command) result = Status.invalidOpcode;
+    // No fused operations (FUSES 0) and no SGLs (SGLS 0): section 4.2.
+    else if (request.fuse !== 0 || request.psdt !== 0) result = Status.invalidField;
+    else result = this.#run(command, request);
+
+    if (typeof result === "number") {
+      this.#complete(request, result);
+      return;
+    }
+    if (request.opcode === NvmOpcode.flush) addCounter(this.#shared.counters, Counter.flushesInProgress);
+    this.#waiting[request.qid] += 1;
+    this.#waitingTotal += 1;
+    result.then(
+      status => this.#completeLater(request, status),
+      // A bug of ours, not of the storage (its errors are StorageErrors): the guest still gets its answer.
+      error => {
+        this.#reportBug(error);
+        this.#completeLater(request, Status.internalError);
+      },
+    );
+  }
+
+  /** No guest input may throw out of the device; if it does, that is a bug to report and an error for the guest. */
+  #run(command: IoCommand, request: IoRequest): StatusCode | Promise<StatusCode> {
+    try {
+      return command.execute(this, request);
+    } catch (error) {
+      this.#reportBug(error);
+      return Status.internalError;
+    }
+  }
+
+  #completeLater(request: IoRequest, status: StatusCode): void {
+    if (request.opcode === NvmOpcode.flush) addCounter(this.#shared.counters, Counter.flushesInProgress, -1);
+    this.#waitingTotal -= 1;
+    if (request.epoch === this.#epoch) this.#waiting[request.qid] -= 1;
+    this.#complete(request, status);
+    this.#wakeVcpu();
+  }
+
+  #complete(request: IoRequest, status: StatusCode): void {
+    const { completions, counters } = this.#shared;
+    if (this.isCurrent(request)) {
+      const record = completions.reserve();
+      // Cannot be full: see MAX_IN_FLIGHT.
+      if (record < 0) throw new Error("completion ring overflow");
+      const words = completions.words;
+      words[record + CompletionWord.EPOCH] = request.epoch;
+      words[record + CompletionWord.SQID] = request.qid;
+      words[record + CompletionWord.CID_STATUS] = request.cid | (status << 16);
+      words[record + CompletionWord.RESULT] = 0;
+      words[record + CompletionWord.SQ_HEAD] = this.#shared.getSq(request.qid, SqWord.HEAD);
+      completions.publish();
+      addCounter(counters, Counter.commands);
+      if (request.opcode === NvmOpcode.flush) addCounter(counters, Counter.flushes);
+      if (status !== Status.success) addCounter(counters, Counter.errors);
+    }
+    this.#freeRequests.push(request);
+  }
+
+  #wakeVcpu(): void {
+    if (this.#shared.vcpuNotifier.set()) addCounter(this.#shared.counters, Counter.vcpuWakeups);
+  }
+
+  // --- Reset and shutdown
+
+  get #resetRequested(): boolean {
+    return this.#shared.getControl(Control.EPOCH) !== this.#epoch;
+  }
+
+  /**
+   * Controller reset (rule 4 of the design): from the acknowledgement on, no older command touches guest memory or
+   * completes. Those that still wait for storage find out by their epoch.
+   */
+  #adoptReset(): boolean {
+    if (!this.#resetRequested) return false;
+    this.#epoch = this.#shared.getControl(Control.EPOCH);
+    this.#waiting.fill(0);
+    for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
+      this.#forgetQueue(qid);
+      this.#shared.setSq(qid, SqWord.STATE, SqState.ABSENT);
+    }
+    this.#shared.setControl(Control.EPOCH_ACK, this.#epoch);
+    this.#wakeVcpu();
+    return true;
+  }
+
+  /** Shutdown notification (section 7.6.2): complete only when all data is durable. */
+  #shutDown(): boolean {
+    const shared = this.#shared;
+    const requested = shared.getControl(Control.SHUTDOWN);
+    if (this.#shutdownRunning || requested === shared.getControl(Control.SHUTDOWN_ACK)) return false;
+    this.#shutdownRunning = true;
+    Promise.all([...this.namespaces.values()].map(namespace => namespace.disk.flush()))
+      .then(
+        () => shared.setControl(Control.SHUTDOWN_FAILED, 0),
+        () => shared.setControl(Control.SHUTDOWN_FAILED, 1),
+      )
+      .then(() => {
+        this.#shutdownRunning = false;
+        shared.setControl(Control.SHUTDOWN_ACK, requested);
+        this.#wakeVcpu();
+      });
+    return true;
+  }
+
+  #publishAllocation(): void {
+    for (const { nsid, disk } of this.namespaces.values()) {
+      setCounter(this.#shared.control, Control.ALLOCATED_KIB + nsid - 1, disk.allocatedBytes / 1024);
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** Admin command opcodes: NVMe 1.4, figure 139. */
+export const AdminOpcode = {
+  deleteIoSq: 0x00,
+  createIoSq: 0x01,
+  getLogPage: 0x02,
+  deleteIoCq: 0x04,
+  createIoCq: 0x05,
+  identify: 0x06,
+  abort: 0x08,
+  setFeatures: 0x09,
+  getFeatures: 0x0a,
+  asyncEventRequest: 0x0c,
+  keepAlive: 0x18,
+  doorbellBufferConfig: 0x7c,
+} as const;
+
+/** NVM command set opcodes: NVMe 1.4, figure 346. */
+export const NvmOpcode = {
+  flush: 0x00,
+  write: 0x01,
+  read: 0x02,
+  writeZeroes: 0x08,
+  datasetManagement: 0x09,
+} as const;

@@ -1,0 +1,39 @@
+/**
+ * Status codes (NVMe 1.4, section 4.6.1): status code type in bits 10:8, status code in bits 7:0, Do Not Retry in
+ * bit 14, as they stand in the CQE's status field shifted right by the phase bit.
+ */
+export const DNR = 1 << 14;
+
+export const Status = {
+  success: 0x000,
+  invalidOpcode: 0x001 | DNR,
+  invalidField: 0x002 | DNR,
+  dataTransferError: 0x004,
+  internalError: 0x006,
+  abortedByRequest: 0x007,
+  abortedSqDeletion: 0x008,
+  invalidNamespace: 0x00b | DNR,
+  sequenceError: 0x00c | DNR,
+  invalidPrpOffset: 0x013 | DNR,
+  lbaOutOfRange: 0x080 | DNR,
+  capacityExceeded: 0x081,
+  // Command specific (status code type 1).
+  cqInvalid: 0x100 | DNR,
+  queueIdInvalid: 0x101 | DNR,
+  queueSizeInvalid: 0x102 | DNR,
+  abortLimitExceeded: 0x103,
+  aerLimitExceeded: 0x105 | DNR,
+  invalidInterruptVector: 0x108 | DNR,
+  invalidLogPage: 0x109 | DNR,
+  invalidQueueDeletion: 0x10c | DNR,
+  featureNotSaveable: 0x10d | DNR,
+  featureNotChangeable: 0x10e | DNR,
+  invalidFormat: 0x10a | DNR,
+  conflictingAttributes: 0x180 | DNR,
+  // Media and data integrity (status code type 2).
+  writeFault: 0x280,
+  unrecoveredReadError: 0x281,
+} as const;
+
+/** What a command ends with. */
+export type StatusCode = number;
