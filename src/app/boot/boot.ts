@@ -1,5 +1,5 @@
 /**
- * Boot progress: one line in the bar that says what goes on, and below it, on demand and while booting, a waterfall of
+ * Boot progress: one line in the bar that says what goes on, and over the terminal, on demand and while booting, a waterfall of
  * where the time went.
  */
 import type { BootStage, BootStageTiming, Machine } from "../../machine/api.ts";
@@ -22,8 +22,8 @@ interface Row {
   readonly bytes: HTMLElement;
 }
 
-/** Mounts the boot line and its panel. */
-export function mountBoot(el: HTMLElement, machine: Machine): Dispose {
+/** Mounts the boot line into `el` and its panel, which lies over the terminal, into `panelEl`. */
+export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machine): Dispose {
   const line = element("span", { class: "boot-line" });
   const button = element(
     "button",
@@ -39,7 +39,8 @@ export function mountBoot(el: HTMLElement, machine: Machine): Dispose {
   );
   // What changes many times a second is no news; a change of stage is.
   const announcement = element("span", { class: "visually-hidden", role: "status" });
-  el.replaceChildren(button, panel, announcement);
+  el.replaceChildren(button, announcement);
+  panelEl.replaceChildren(panel);
 
   let stages: readonly BootStageTiming[] = machine.bootStages;
   let startedAt = performance.now();
@@ -54,7 +55,7 @@ export function mountBoot(el: HTMLElement, machine: Machine): Dispose {
 
   const draw = () => {
     const waterfall = layOut(stages, (endedAt ?? performance.now()) - startedAt);
-    drawRows(rows, waterfall);
+    drawRows(rows, waterfall, machine.state === "failed");
     const text = summary(machine, waterfall);
     setText(line, text.line);
     setText(announcement, text.announcement);
@@ -104,6 +105,7 @@ export function mountBoot(el: HTMLElement, machine: Machine): Dispose {
     cancelAnimationFrame(frame);
     el.removeEventListener("keydown", closeOnEscape);
     el.replaceChildren();
+    panelEl.replaceChildren();
   };
 }
 
@@ -114,23 +116,29 @@ function makeRow(stage: BootStage): Row {
   const row = element(
     "li",
     {},
-    element("span", { class: "stage" }, names[stage].label),
+    element("span", { class: "stage" }, names[stage].label, " ", bytes),
     element("span", { class: "track", "aria-hidden": "true" }, fill),
     time,
-    bytes,
   );
   return { row, fill, time, bytes };
 }
 
-function drawRows(rows: ReadonlyMap<BootStage, Row>, { bars }: Waterfall): void {
+function drawRows(rows: ReadonlyMap<BootStage, Row>, { bars }: Waterfall, failed: boolean): void {
   for (const bar of bars) {
     const { row, fill, time, bytes } = rows.get(bar.stage)!;
-    row.dataset.phase = bar.startMs === undefined ? "waiting" : bar.going ? "going" : "done";
+    const phase = phaseOf(bar, failed);
+    row.dataset.phase = phase;
     fill.style.setProperty("--left", `${bar.leftPercent}%`);
     fill.style.setProperty("--width", `${bar.widthPercent}%`);
-    setText(time, bar.startMs === undefined ? "–" : formatMs(bar.durationMs));
+    setText(time, phase === "waiting" ? "–" : `${phase === "failed" ? "✕ " : ""}${formatMs(bar.durationMs)}`);
     setText(bytes, describeBytes(bar));
   }
+}
+
+function phaseOf({ startMs, going }: Bar, failed: boolean): "waiting" | "going" | "failed" | "done" {
+  if (startMs === undefined) return "waiting";
+  if (!going) return "done";
+  return failed ? "failed" : "going";
 }
 
 function describeBytes({ loaded, total, going }: Bar): string {

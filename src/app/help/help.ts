@@ -23,14 +23,14 @@ const commands: readonly { readonly command: string; readonly shows: string }[] 
 const figures: readonly (readonly [string, keyof typeof terms])[] = [
   ["Read", "read"],
   ["Write", "write"],
-  ["Rung", "rung"],
-  ["Elided", "elided"],
-  ["Swept", "swept"],
+  ["Doorbells rung", "rung"],
+  ["elided", "elided"],
+  ["swept", "swept"],
   ["Interrupts", "interrupts"],
-  ["I/O thread", "iothread"],
-  ["µs beside it", "pollTime"],
+  ["iothread", "iothread"],
+  ["Poll µs", "pollTime"],
   ["Flush", "flush"],
-  ["Disks", "disk"],
+  ["system, scratch", "disk"],
 ];
 
 /** Opens the help. */
@@ -40,12 +40,17 @@ export function openHelp(terminal: TerminalView): void {
     element(
       "p",
       {},
-      "A whole PC runs in this tab: the v86 emulator boots an unmodified Linux kernel, and its disk is an emulated NVMe SSD whose contents live in your browser’s IndexedDB. ",
-      "Linux puts commands into a queue in its memory and then rings a doorbell, a register of the SSD, to say that there is work; the SSD answers through a second queue and an interrupt. ",
-      "Each ring interrupts the virtual CPU, which is slow, so with shadow doorbells Linux writes the queue’s new tail into plain memory instead and rings only when nobody is looking. ",
-      "The one who looks is the I/O thread, a second worker that shares the guest’s memory: it serves the commands, polls a little for more, and goes to sleep when none come. ",
-      "The line below the terminal counts how many doorbells were rung and how many were spared. ",
-      "Nothing leaves your browser.",
+      "A whole PC runs in this tab: the v86 emulator boots an unmodified Linux kernel, and its disk is an emulated NVMe SSD whose contents live in your browser’s IndexedDB. Nothing leaves your browser.",
+    ),
+    element(
+      "p",
+      {},
+      "Linux puts commands into a queue in its memory and then rings a doorbell, a register of the SSD, to say that there is work; the SSD answers through a second queue and an interrupt. Each ring interrupts the virtual CPU, which is slow: with shadow doorbells Linux writes the queue’s new tail into plain memory instead, and rings only when nobody is looking.",
+    ),
+    element(
+      "p",
+      {},
+      "The one who looks is the iothread, a second worker that shares the guest’s memory: it serves the commands, polls a little for more, and sleeps when none come. The line below the terminal counts the doorbells that were rung and those that were spared.",
     ),
     element("h3", {}, "Try"),
     element("ul", { class: "commands" }, ...commands.map(({ command, shows }) => commandRow(command, shows))),

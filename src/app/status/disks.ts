@@ -23,7 +23,8 @@ export function diskFigures(el: HTMLElement): DiskFigures {
     if (made === undefined) {
       const usage = element("span", { class: "usage" });
       const state = sign(20);
-      const { root } = figure("disk", name, usage, " ", state.root);
+      const root = figure("disk", name, usage, " ", state.root);
+      root.classList.add("disk");
       made = { root, usage, state };
       figures.set(name, made);
       el.append(root);

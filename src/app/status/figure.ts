@@ -2,23 +2,28 @@
 import { element } from "../dom.ts";
 import { type Term, terms } from "./terms.ts";
 
-export interface Figure {
+/** A figure made of any parts. */
+export function figure(term: Term, label: string, ...parts: (Node | string)[]): HTMLElement {
+  return element(
+    "div",
+    { class: "figure", title: terms[term] },
+    element("dt", {}, label),
+    element("dd", {}, ...parts),
+  );
+}
+
+export interface NumberFigure {
   readonly root: HTMLElement;
   readonly value: HTMLElement;
 }
 
-/** A labelled group; `parts` are its values and units in order. */
-export function figure(term: Term, label: string, ...parts: (Node | string)[]): Figure {
-  const value = element("dd", {}, ...parts);
-  const root = element("div", { class: "figure", title: terms[term] }, element("dt", {}, label), value);
+/** A number under its label, both to the right, with room for `digits` digits so that its neighbours stay put. */
+export function numberFigure(term: Term, label: string, digits: number): NumberFigure {
+  const value = element("span", { class: "number" }, "0");
+  value.style.setProperty("--digits", String(digits));
+  const root = figure(term, label, value);
+  root.classList.add("numeric");
   return { root, value };
-}
-
-/** A number that is right-aligned in room for `digits` characters, so that nothing beside it moves. */
-export function number(digits: number, term?: Term): HTMLElement {
-  const node = element("span", { class: "number", ...(term && { title: terms[term] }) }, "0");
-  node.style.setProperty("--digits", String(digits));
-  return node;
 }
 
 /** Icon, what its colour means, word. */

@@ -4,7 +4,7 @@ import { IothreadState } from "../../trace/counters.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
 import { diskFigures } from "./disks.ts";
-import { type Appearance, figure, number, sign } from "./figure.ts";
+import { type Appearance, figure, numberFigure, sign } from "./figure.ts";
 import { RateMeter } from "./rates.ts";
 
 const sampleMs = 100;
@@ -17,7 +17,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
   const state = sign(8);
   const activity = activityFigures(machine);
   const list = element("dl", { class: "figures" });
-  list.append(figure("state", "Machine", state.root).root, ...activity.roots);
+  list.append(figure("state", "Machine", state.root), ...activity.roots);
   const disks = diskFigures(list);
   const hint = element("p", { class: "hint" }, element("kbd", {}, "F6"), " leaves the terminal");
   el.replaceChildren(list, hint);
@@ -91,42 +91,42 @@ function stateAppearance(machine: Machine): Appearance {
 }
 
 /** The figures that come from the counters. */
-function activityFigures(machine: Machine) {
-  const read = { megabytes: number(5), iops: number(6) };
-  const write = { megabytes: number(5), iops: number(6) };
-  const rung = number(6, "rung");
-  const elided = number(6, "elided");
-  const swept = number(4, "swept");
-  const interrupts = number(6);
+function activityFigures({ settings }: Machine) {
   const iothread = sign(8);
-  const pollTime = number(5, "pollTime");
-  const flush = sign(6);
-  const polls = machine.settings.serving === "iothread+poll";
-  const iothreadParts = polls ? [iothread.root, pollTime, unit("µs")] : [iothread.root];
+  const flush = sign(5);
+  const pollTime = numberFigure("pollTime", "Poll µs", 5);
+  const readMegabytes = numberFigure("read", "Read MB/s", 5);
+  const readIops = numberFigure("read", "Read IOPS", 6);
+  const writeMegabytes = numberFigure("write", "Write MB/s", 5);
+  const writeIops = numberFigure("write", "Write IOPS", 6);
+  const rung = numberFigure("rung", "Doorbells rung", 6);
+  const elided = numberFigure("elided", "elided", 6);
+  const swept = numberFigure("swept", "swept", 5);
+  const interrupts = numberFigure("interrupts", "Interrupts/s", 6);
+  const numbers = [readMegabytes, readIops, writeMegabytes, writeIops, rung, elided, swept, interrupts];
   const roots = [
-    figure("read", "Read", read.megabytes, unit("MB/s"), read.iops, unit("IOPS")).root,
-    figure("write", "Write", write.megabytes, unit("MB/s"), write.iops, unit("IOPS")).root,
-    figure("rung", "Doorbells", rung, unit("rung"), elided, unit("elided"), swept, unit("swept")).root,
-    figure("interrupts", "Interrupts", interrupts, unit("/s")).root,
-    figure("iothread", "I/O thread", ...iothreadParts).root,
-    figure("flush", "Flush", flush.root).root,
+    figure("iothread", "iothread", iothread.root),
+    pollTime.root,
+    figure("flush", "Flush", flush.root),
+    ...numbers.map(({ root }) => root),
   ];
 
   const show = (meter: RateMeter) => {
     const latest = meter.latest;
     if (latest === undefined) return;
-    setText(read.megabytes, formatMegabytes(meter.perSecond("sectorsRead") * sectorBytes));
-    setText(read.iops, formatCount(meter.perSecond("reads")));
-    setText(write.megabytes, formatMegabytes(meter.perSecond("sectorsWritten") * sectorBytes));
-    setText(write.iops, formatCount(meter.perSecond("writes")));
-    setText(rung, formatTotal(latest.doorbellsRung));
-    setText(elided, formatTotal(latest.doorbellsElided));
-    setText(swept, formatTotal(latest.doorbellsSwept));
-    setText(interrupts, formatCount(meter.perSecond("interrupts")));
-    setText(pollTime, formatCount(latest.pollTimeUs));
-    iothread.show(...iothreadAppearance(machine.settings.serving, latest.iothreadState));
+    const polls = settings.serving === "iothread+poll";
+    iothread.show(...iothreadAppearance(settings.serving, latest.iothreadState));
+    setText(pollTime.value, polls ? formatCount(latest.pollTimeUs) : "–");
     if (latest.flushesInProgress > 0) flush.show("◐", "busy", "going");
     else flush.show("○", "idle", "none");
+    setText(readMegabytes.value, formatMegabytes(meter.perSecond("sectorsRead") * sectorBytes));
+    setText(readIops.value, formatCount(meter.perSecond("reads")));
+    setText(writeMegabytes.value, formatMegabytes(meter.perSecond("sectorsWritten") * sectorBytes));
+    setText(writeIops.value, formatCount(meter.perSecond("writes")));
+    setText(rung.value, formatTotal(latest.doorbellsRung));
+    setText(elided.value, formatTotal(latest.doorbellsElided));
+    setText(swept.value, formatTotal(latest.doorbellsSwept));
+    setText(interrupts.value, formatCount(meter.perSecond("interrupts")));
   };
   return { roots, show };
 }
@@ -143,8 +143,4 @@ function iothreadAppearance(serving: ServingMode, state: number): Appearance {
     default:
       return ["■", "idle", "stopped"];
   }
-}
-
-function unit(text: string): HTMLElement {
-  return element("span", { class: "unit" }, text);
 }
