@@ -40,8 +40,10 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
   terminal.loadAddon(fit);
 
   const screen = element("div", { class: "screen" });
-  const typeAgain = (text: string) => terminal.input(text);
-  el.replaceChildren(screen, keyBar(typeAgain));
+  el.replaceChildren(
+    screen,
+    keyBar(sequence => terminal.input(sequence)),
+  );
   terminal.open(screen);
   terminal.textarea?.setAttribute("aria-label", "Linux console. Press F6 to leave it.");
 
