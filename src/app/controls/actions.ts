@@ -13,24 +13,36 @@ export interface Actions {
 /** A machine that hangs must not keep the question from being asked. */
 const answerMs = 500;
 
-export function makeActions(machine: Machine, onError: (message: string) => void): Actions {
+/** What the page does around an action. */
+export interface ActionEvents {
+  /** The machine is about to boot again. */
+  restarting(): void;
+  /** The action did not work; a sentence for the user. */
+  failed(message: string): void;
+}
+
+export function makeActions(machine: Machine, events: ActionEvents): Actions {
   const attempt = async (what: string, action: () => Promise<void>) => {
     try {
       await action();
     } catch (error) {
       // A failed start is a state of its own, with its own banner.
-      if (machine.state !== "failed") onError(`${what} did not work: ${messageOf(error)}.`);
+      if (machine.state !== "failed") events.failed(`${what} did not work: ${messageOf(error)}.`);
     }
   };
   return {
     reset: () =>
       attempt("The reset", async () => {
-        if (await mayReset(machine)) await machine.restart();
+        if (!(await mayReset(machine))) return;
+        events.restarting();
+        await machine.restart();
       }),
     resetDisks: () =>
       attempt("Resetting the disks", async () => {
         const which = await askWhichDisks((await disksSoon(machine)) ?? []);
-        if (which !== undefined) await machine.resetDisks(which);
+        if (which === undefined) return;
+        events.restarting();
+        await machine.resetDisks(which);
       }),
   };
 }
