@@ -517,6 +517,23 @@ describe("durability", () => {
     }
   });
 
+  it("a commit that answers only after close starts nothing new", async () => {
+    const { cache, faults, scheduler, commits } = await setUp({ timeoutMs: 500 });
+    let fail = () => {};
+    faults.commit = () =>
+      new Promise((_, reject) => {
+        fail = () => reject(new Error("too late"));
+      });
+    await write(cache, 0, bytes(CHUNK, 1));
+    const closed = cache.close();
+    closed.catch(() => {});
+    await scheduler.advance(500);
+    await expect(closed).rejects.toMatchObject({ kind: "io" });
+    fail();
+    await scheduler.advance(10_000);
+    expect(commits).toEqual([[0]]);
+  });
+
   it("close reports data that could not be saved", async () => {
     const { cache, faults } = await setUp();
     faults.commit = full;

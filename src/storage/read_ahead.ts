@@ -34,13 +34,7 @@ export class ReadAhead {
   /** A read of `first`…`last` was served from memory. */
   hit(first: number, last: number): void {
     this.#lastRead = last;
-    const { flags } = this.#table;
-    for (let chunk = first; chunk <= last; chunk++) {
-      if (flags[chunk] & READ_AHEAD_MARK) {
-        this.#extend(last);
-        return;
-      }
-    }
+    if (this.#isMarked(first, last)) this.#extend(last);
   }
 
   /** A read of `first`…`last` found chunks missing; their own load has been started. */
@@ -50,9 +44,15 @@ export class ReadAhead {
     if (!sequential) {
       this.#window = 0;
       this.#end = 0;
-    } else if (last >= this.#end || this.#table.flags[last] & READ_AHEAD_MARK) {
+    } else if (last >= this.#end || this.#isMarked(first, last)) {
       this.#extend(last);
     }
+  }
+
+  #isMarked(first: number, last: number): boolean {
+    const { flags } = this.#table;
+    for (let chunk = first; chunk <= last; chunk++) if (flags[chunk] & READ_AHEAD_MARK) return true;
+    return false;
   }
 
   #extend(last: number): void {

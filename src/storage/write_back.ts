@@ -60,6 +60,7 @@ export class WriteBack {
   #toDrain = 0;
   /** The last commit failed: no new one by itself until the timer fires. */
   #failed = false;
+  #stopped = false;
   #cancelTimer: (() => void) | undefined;
   #touched = false;
   #idlePeriods = 0;
@@ -129,7 +130,7 @@ export class WriteBack {
 
   /** Starts a commit if there is a reason for one and none is under way. */
   pump(): void {
-    if (this.#running || this.#dirty.size === 0) return;
+    if (this.#running || this.#stopped || this.#dirty.size === 0) return;
     let source: Iterable<number>;
     if (this.#waiters.size > 0) source = this.#neededChunks();
     else if (this.#options.underPressure()) source = this.#dirty;
@@ -140,8 +141,9 @@ export class WriteBack {
     if (changes.length > 0) this.#commit(changes);
   }
 
-  /** Stops the timer. */
+  /** Starts no commit any more, whatever one that is still under way comes to. */
   stop(): void {
+    this.#stopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
   }
@@ -250,6 +252,7 @@ export class WriteBack {
   }
 
   #startTimer(): void {
+    if (this.#stopped) return;
     this.#cancelTimer?.();
     this.#touched = false;
     this.#cancelTimer = this.#scheduler.after(this.#options.idleMs, () => {
