@@ -44,7 +44,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
     } catch {
       // The worker is gone or not there yet; the state says so, and the next second asks again.
     }
-    if (!stopped) disksTimer = setTimeout(askDisks, disksMs);
+    if (!stopped) disksTimer = window.setTimeout(askDisks, disksMs);
   };
 
   let stopped = true;
@@ -53,7 +53,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
     stopped = false;
     meter.clear();
     frame = requestAnimationFrame(tick);
-    disksTimer = setTimeout(askDisks, 0);
+    disksTimer = window.setTimeout(askDisks, 0);
   };
   const stop = () => {
     stopped = true;

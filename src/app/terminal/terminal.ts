@@ -66,7 +66,7 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
   let resizeTimer = 0;
   const resized = (columns: number, rows: number) => {
     clearTimeout(resizeTimer);
-    resizeTimer = setTimeout(() => machine.resize(columns, rows), 150);
+    resizeTimer = window.setTimeout(() => machine.resize(columns, rows), 150);
   };
   let fitFrame = 0;
   const observer = new ResizeObserver(() => {
