@@ -51,6 +51,8 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
   const off = [
     machine.on("output", bytes => pacer.push(bytes)),
     machine.on("state", state => {
+      // A machine that is not running has no one to tell the size: say it again at the prompt.
+      if (state === "running") resized(terminal.cols, terminal.rows);
       if (state !== "booting") return;
       // A new boot: full reset, or the old one's colours and modes would leak into it.
       pacer.clear();
