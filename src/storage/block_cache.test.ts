@@ -146,6 +146,38 @@ describe("reading", () => {
     await scheduler.advance(0);
   });
 
+  it("does not bring in what a slow read-ahead read before the chunk was rewritten and evicted", async () => {
+    const slow = gate();
+    class SlowReadAhead extends MemoryBackend {
+      #reads = 0;
+      override async read(chunks: readonly number[]) {
+        const contents = await super.read(chunks);
+        this.#reads += 1;
+        if (this.#reads === 2) await slow.opened; // the first read is the one that was asked for
+        return contents;
+      }
+    }
+    const store: MemoryStore = new Map(
+      Array.from({ length: CHUNKS }, (_, chunk) => [chunk, bytes(CHUNK, 1)]),
+    );
+    const scheduler = new ManualScheduler();
+    const cache = await BlockCache.open(new SlowReadAhead(CHUNK, CHUNKS, store), {
+      cacheBytes: 8 * CHUNK,
+      scheduler,
+    });
+    await read(cache, 0, CHUNK); // starts to read chunk 1 ahead
+    await write(cache, CHUNK, bytes(CHUNK, 2));
+    await cache.flush();
+    for (let chunk = CHUNKS - 1; chunk > 20; chunk -= 2) {
+      await read(cache, chunk * CHUNK, CHUNK);
+      await scheduler.advance(0);
+    }
+    expect(cache.tryRead(CHUNK, vectorOf(bytes(1, 0)))).toBe(false); // evicted
+    slow.open();
+    await settle();
+    expect((await read(cache, CHUNK, 1))[0]).toBe(2);
+  });
+
   it("refuses ranges outside the disk", async () => {
     const { cache } = await setUp();
     expect(() => cache.tryRead(CHUNKS * CHUNK - 1, vectorOf(bytes(2, 0)))).toThrow(RangeError);
@@ -389,6 +421,22 @@ describe("durability", () => {
     await second;
     expect(store.get(0)).toEqual(bytes(CHUNK, 2));
     expect(commits).toEqual([[0], [0]]);
+  });
+
+  it("keeps a chunk in memory while its commit is under way", async () => {
+    const all = Array.from({ length: CHUNKS }, (_, chunk) => chunk);
+    const { cache, faults, scheduler } = await setUp({ cacheBytes: 8 * CHUNK, dirtyBytes: 4 * CHUNK }, all);
+    faults.commit = hang;
+    await write(cache, 0, bytes(CHUNK, 99));
+    const flush = cache.flush();
+    flush.catch(() => {});
+    for (let chunk = CHUNKS - 1; chunk > 20; chunk -= 2) {
+      await read(cache, chunk * CHUNK, CHUNK);
+      await scheduler.advance(0);
+    }
+    const guest = bytes(1, 0);
+    expect(cache.tryRead(0, vectorOf(guest))).toBe(true);
+    expect(guest[0]).toBe(99);
   });
 
   it("concurrent flushes share their commits", async () => {

@@ -134,7 +134,7 @@ export class ChunkTable {
     return true;
   }
 
-  /** Notes that the backend no longer holds a dropped chunk. */
+  /** Notes that the backend no longer holds a dropped chunk; it may have been written anew meanwhile. */
   removed(chunk: number): void {
     this.flags[chunk] &= ~(STORED | DROPPED);
   }

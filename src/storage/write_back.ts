@@ -203,7 +203,7 @@ export class WriteBack {
     for (const { chunk, data } of changes) {
       this.#table.setFlags(chunk, 0, COMMITTING);
       if (data) this.committedBytes += data.byteLength;
-      else if (!(this.#table.flags[chunk] & DIRTY)) this.#table.removed(chunk);
+      else this.#table.removed(chunk);
     }
     this.#ended();
     this.#failed = false;
