@@ -14,6 +14,9 @@ interface Banner {
 /** More than this many would push the terminal off a phone's screen; the oldest goes. */
 const maxNotices = 3;
 
+/** Several times the slowest boot seen on a loaded machine. */
+const slowBootMs = 60_000;
+
 const icons = { information: "ℹ", warning: "▲", error: "✕" } as const;
 
 export interface Notices {
@@ -57,14 +60,30 @@ export function mountNotices(el: HTMLElement): Notices {
   return {
     notice,
     watch(machine, actions) {
-      const off = [
-        machine.on("notice", notice),
-        machine.on("state", (_, detail) => showState(stateBanner(machine, actions, detail))),
-      ];
+      let slowTimer = 0;
+      const onState = (detail?: string) => {
+        clearTimeout(slowTimer);
+        showState(stateBanner(machine, actions, detail));
+        if (machine.state !== "booting") return;
+        slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
+      };
+      const off = [machine.on("notice", notice), machine.on("state", (_, detail) => onState(detail))];
       return () => {
+        clearTimeout(slowTimer);
         for (const dispose of off) dispose();
       };
     },
+  };
+}
+
+/** A kernel that panics never says so to the machine: all that shows is that no prompt comes. */
+function slowBanner(actions: Actions): Banner {
+  return {
+    message:
+      "This boot takes much longer than usual. The terminal may show why; Reset starts over, and Reset disks… helps when the system disk is damaged.",
+    severity: "warning",
+    action: { label: "Reset", run: () => void actions.reset() },
+    dismissible: true,
   };
 }
 

@@ -27,15 +27,17 @@ export function diskFigures(el: HTMLElement): DiskFigures {
       root.classList.add("disk");
       made = { root, usage, state };
       figures.set(name, made);
-      el.append(root);
     }
     return made;
   };
 
   return {
     show(disks) {
-      for (const disk of disks) {
-        const { usage, state } = figureOf(disk.name);
+      // A disk that opens first need not be the first one: the order is the guest's.
+      const missing = disks.some(disk => !figures.has(disk.name));
+      for (const disk of disks.toSorted((a, b) => a.nsid - b.nsid)) {
+        const { root, usage, state } = figureOf(disk.name);
+        if (missing) el.append(root);
         setText(usage, `${formatBytes(disk.allocatedBytes)} of ${formatBytes(disk.byteLength)}`);
         if (disk.flushing) state.show("◐", "busy", `flushing ${formatBytes(disk.dirtyBytes)}`);
         else if (disk.dirtyBytes > 0)
