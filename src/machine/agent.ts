@@ -1,0 +1,123 @@
+import type { ExecResult } from "./api.ts";
+
+/** Record separator: starts each record of the agent in the guest (guest/README.md). */
+const RECORD = 0x1e;
+const NEWLINE = 0x0a;
+/** A record is short; a 1Eh that no newline follows within this many bytes is output of the command. */
+const MAX_RECORD = 64;
+
+interface Running {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly output: Uint8Array[];
+  readonly resolve: (result: ExecResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The page's end of the shell on the guest's second serial port. One command runs at a time, in the order of the
+ * calls; the shell is the same one for all, so `cd` and variables persist.
+ */
+export class AgentClient {
+  readonly #send: (bytes: Uint8Array) => void;
+  readonly #onReady: () => void;
+  readonly #queue: { readonly command: string; readonly running: Running }[] = [];
+  #running: Running | undefined;
+  #listening = false;
+  #nextId = 1;
+  /** Bytes of a record that has begun and is not complete. */
+  #partial: number[] | undefined;
+
+  /** `send` writes to the serial port; `onReady` is called when the shell says that it listens. */
+  constructor(send: (bytes: Uint8Array) => void, onReady: () => void) {
+    this.#send = send;
+    this.#onReady = onReady;
+  }
+
+  exec(command: string): Promise<ExecResult> {
+    return new Promise((resolve, reject) => {
+      const id = (this.#nextId++).toString(36);
+      const running = { id, startedAt: 0, output: [], resolve, reject };
+      this.#queue.push({ command, running });
+      this.#next();
+    });
+  }
+
+  /** The machine is gone: what runs or waits is rejected. */
+  close(reason: string): void {
+    const waiting = this.#queue.splice(0).map(({ running }) => running);
+    if (this.#running) waiting.unshift(this.#running);
+    this.#running = undefined;
+    this.#listening = false;
+    for (const { reject } of waiting) reject(new Error(reason));
+  }
+
+  /** Bytes from the serial port. */
+  receive(bytes: Uint8Array): void {
+    let start = 0;
+    for (let i = 0; i < bytes.length; i++) {
+      if (this.#partial) {
+        start = i + 1;
+        this.#partial.push(bytes[i]);
+        if (bytes[i] === NEWLINE) this.#endOfRecord();
+        else if (this.#partial.length > MAX_RECORD) this.#notARecord();
+      } else if (bytes[i] === RECORD) {
+        this.#running?.output.push(bytes.slice(start, i));
+        this.#partial = [RECORD];
+        start = i + 1;
+      }
+    }
+    this.#running?.output.push(bytes.slice(start));
+  }
+
+  #endOfRecord(): void {
+    const text = String.fromCharCode(...(this.#partial ?? []).slice(1, -1));
+    if (text === "READY") {
+      this.#partial = undefined;
+      this.#listening = true;
+      this.#onReady();
+      this.#next();
+      return;
+    }
+    const [id, status, ...rest] = text.split(" ");
+    const running = this.#running;
+    if (!running || id !== running.id || rest.length > 0 || !/^\d+$/.test(status)) {
+      this.#notARecord();
+      return;
+    }
+    this.#partial = undefined;
+    this.#running = undefined;
+    running.resolve({
+      output: decode(running.output),
+      exitCode: Number(status),
+      ms: performance.now() - running.startedAt,
+    });
+    this.#next();
+  }
+
+  /** It was output that happened to look like the start of a record. */
+  #notARecord(): void {
+    this.#running?.output.push(Uint8Array.from(this.#partial ?? []));
+    this.#partial = undefined;
+  }
+
+  #next(): void {
+    if (this.#running || !this.#listening) return;
+    const next = this.#queue.shift();
+    if (!next) return;
+    this.#running = { ...next.running, startedAt: performance.now() };
+    const encoded = base64(new TextEncoder().encode(next.command));
+    this.#send(new TextEncoder().encode(`${next.running.id} ${encoded}\n`));
+  }
+}
+
+function decode(parts: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder();
+  return parts.map(part => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+}
+
+function base64(bytes: Uint8Array): string {
+  let binary = "";
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary);
+}

@@ -1,0 +1,129 @@
+/** The images that a machine boots from, as public/images/manifest.json lists them. */
+export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios";
+
+interface ImageEntry {
+  readonly path: string;
+  /** Of the decoded bytes. */
+  readonly sha256: string;
+  readonly size: number;
+  readonly encoding: "identity" | "gzip";
+  readonly encodedSize: number;
+}
+
+export interface ImageManifest {
+  readonly cmdline: string;
+  readonly files: Readonly<Record<ImageName, ImageEntry>>;
+}
+
+/** Bytes received so far, over all images of a boot, and the bytes expected. */
+export type ImageProgress = (loaded: number, total: number) => void;
+
+/** Fetches images and checks them against the manifest: what does not match its SHA-256 is never booted. */
+export class ImageStore {
+  readonly manifest: ImageManifest;
+  readonly #base: URL;
+  readonly #onProgress: ImageProgress;
+  readonly #images = new Map<ImageName, Promise<ArrayBuffer>>();
+  #loaded = 0;
+  #total = 0;
+
+  private constructor(base: URL, manifest: ImageManifest, onProgress: ImageProgress) {
+    this.#base = base;
+    this.manifest = manifest;
+    this.#onProgress = onProgress;
+  }
+
+  /** `base` is the URL of the folder with the manifest, ending in a slash. */
+  static async open(base: URL, onProgress: ImageProgress): Promise<ImageStore> {
+    const url = new URL("manifest.json", base);
+    const response = await fetchOk(url);
+    const manifest = (await response.json()) as ImageManifest & { readonly version: number };
+    if (manifest.version !== 1) {
+      throw new Error(
+        `${url.pathname} has version ${manifest.version}; this page knows version 1. Reload the page.`,
+      );
+    }
+    return new ImageStore(base, manifest, onProgress);
+  }
+
+  /** The decoded, verified bytes. Fetched once; later calls answer from memory. */
+  get(name: ImageName): Promise<ArrayBuffer> {
+    let image = this.#images.get(name);
+    if (!image) {
+      image = this.#fetch(this.manifest.files[name]);
+      this.#images.set(name, image);
+      // A failed download may be tried again.
+      image.catch(() => this.#images.delete(name));
+    }
+    return image;
+  }
+
+  /** Lets go of an image that is not needed again. */
+  forget(name: ImageName): void {
+    this.#images.delete(name);
+  }
+
+  async #fetch(entry: ImageEntry): Promise<ArrayBuffer> {
+    const url = new URL(entry.path, this.#base);
+    this.#total += entry.encodedSize;
+    const response = await fetchOk(url);
+    const received = new Uint8Array(await new Response(this.#counted(response, entry)).arrayBuffer());
+    // Some servers send a .gz file with Content-Encoding: gzip, and then the browser has unpacked it already.
+    const packed = entry.encoding === "gzip" && received[0] === 0x1f && received[1] === 0x8b;
+    const bytes = packed ? await gunzip(received) : received.buffer;
+    const digest = hex(await crypto.subtle.digest("SHA-256", bytes));
+    if (digest !== entry.sha256) {
+      throw new Error(
+        `${entry.path} is damaged: its SHA-256 is ${digest.slice(0, 16)}… where the manifest says ` +
+          `${entry.sha256.slice(0, 16)}…. Reload the page; if that does not help, build the images anew (guest/README.md).`,
+      );
+    }
+    return bytes;
+  }
+
+  /** The body, with its bytes counted; scaled to the encoded size where the browser has unpacked it. */
+  #counted(response: Response, entry: ImageEntry): ReadableStream<Uint8Array<ArrayBuffer>> {
+    if (!response.body) throw new Error(`${entry.path} came without a body. Reload the page.`);
+    let counted = 0;
+    const count = (bytes: number) => {
+      const next = Math.min(entry.encodedSize, counted + bytes);
+      this.#loaded += next - counted;
+      counted = next;
+      this.#onProgress(this.#loaded, this.#total);
+    };
+    return response.body.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          count(chunk.length);
+          controller.enqueue(chunk);
+        },
+        flush: () => count(entry.encodedSize),
+      }),
+    );
+  }
+}
+
+async function fetchOk(url: URL): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new Error(`${url.pathname} could not be fetched. Check that the server still runs, then restart.`, {
+      cause: error,
+    });
+  }
+  if (!response.ok) {
+    throw new Error(
+      `${url.pathname} could not be fetched: the server says ${response.status} ${response.statusText}.`,
+    );
+  }
+  return response;
+}
+
+function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+function hex(digest: ArrayBuffer): string {
+  return Array.from(new Uint8Array(digest), byte => byte.toString(16).padStart(2, "0")).join("");
+}

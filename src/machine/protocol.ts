@@ -1,0 +1,70 @@
+/** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
+import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
+import type { DiskStatus, ShadowDoorbells } from "./api.ts";
+
+export interface GuestRam {
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+export interface VcpuWorkerConfig {
+  readonly bios: ArrayBuffer;
+  readonly vgaBios: ArrayBuffer;
+  readonly kernel: ArrayBuffer;
+  readonly initrd: ArrayBuffer;
+  readonly commandLine: string;
+  readonly memoryBytes: number;
+  /** SharedState of the NVMe controller. */
+  readonly shared: SharedArrayBuffer;
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly shadowDoorbells: ShadowDoorbells;
+  readonly haltPollMaxUs: number;
+  /** Serial ports 0 and 1: bytes in both directions, as Uint8Array messages. */
+  readonly serialPorts: readonly [MessagePort, MessagePort];
+}
+
+/** What the guest does, as far as the vCPU thread can tell. */
+export type VcpuEvent = "kernel" | "userspace" | "reboot" | "stopped";
+
+export interface VcpuWorkerApi {
+  /** Makes the machine; the guest does not run yet. */
+  create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam>;
+  run(): Promise<void>;
+}
+
+/** A disk to be opened as a namespace. */
+export interface DiskConfig {
+  readonly name: string;
+  readonly nsid: number;
+  readonly byteLength: number;
+}
+
+export interface OpenedDisk {
+  readonly namespace: NamespaceInfo;
+  /** Holds data or has been seeded. */
+  readonly seeded: boolean;
+}
+
+export interface IoWorkerConfig {
+  readonly ram: GuestRam;
+  readonly shared: SharedArrayBuffer;
+  readonly pollMaxUs: number;
+  readonly stronglyOrderedHost: boolean;
+}
+
+export interface IoWorkerApi {
+  open(disks: readonly DiskConfig[]): Promise<OpenedDisk[]>;
+  /** Writes the shipped image to a disk that has none yet. */
+  seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
+  /** Serves the I/O queues of a machine, in place of the one before. */
+  attach(config: IoWorkerConfig): Promise<void>;
+  status(): Promise<DiskStatus[]>;
+  /** Deletes disks; they must be opened anew. */
+  wipe(names: readonly string[]): Promise<void>;
+  /** Flushes and closes all disks. */
+  close(): Promise<void>;
+}
+
+/** The first message of each worker: calls sent before comlink listens would be lost. */
+export const WORKER_READY = "doorbell-worker-ready";

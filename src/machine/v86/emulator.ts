@@ -1,0 +1,72 @@
+import { V86 } from "v86";
+import { createGuestMemory, type GuestMemory } from "../../devices/guest_memory.ts";
+import { checkSeams, JIT_TABLE_OFFSET, type V86Cpu, type V86Emulator } from "./seams.ts";
+import { withSharedMemory, withSharedMemoryImport } from "./wasm_memory.ts";
+
+export interface EmulatorOptions {
+  /** The bytes of v86.wasm. */
+  readonly wasm: Uint8Array;
+  readonly bios: ArrayBuffer;
+  readonly vgaBios: ArrayBuffer;
+  readonly kernel: ArrayBuffer;
+  readonly initrd: ArrayBuffer;
+  readonly commandLine: string;
+  readonly memoryBytes: number;
+  /** The guest asked for a reboot (keyboard controller, reset port, triple fault). */
+  readonly onReboot: () => void;
+}
+
+export interface Emulator {
+  readonly v86: V86Emulator;
+  readonly cpu: V86Cpu;
+  /** Guest RAM, in a SharedArrayBuffer that other threads may be given. */
+  readonly memory: GuestMemory;
+}
+
+/**
+ * Starts v86 with its wasm memory shared, and waits until its devices exist. The guest does not run yet.
+ * Throws if v86 is not the version that this code knows.
+ */
+export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const emulator = new V86({
+    wasm_fn: async (imports: WebAssembly.Imports) => {
+      const module = await WebAssembly.compile(withSharedMemory(options.wasm));
+      return (await WebAssembly.instantiate(module, imports)).exports;
+    },
+    memory_size: options.memoryBytes,
+    vga_memory_size: 2 << 20,
+    bios: { buffer: options.bios },
+    vga_bios: { buffer: options.vgaBios },
+    bzimage: { buffer: options.kernel },
+    initrd: { buffer: options.initrd },
+    cmdline: options.commandLine,
+    acpi: false,
+    uart1: true,
+    // No network card: v86 would let it share our interrupt line, and does not OR the levels of a shared line.
+    net_device: { type: "none" },
+    disable_keyboard: true,
+    disable_mouse: true,
+    disable_speaker: true,
+    autostart: false,
+  } as unknown as ConstructorParameters<typeof V86>[0]) as unknown as V86Emulator;
+  await new Promise<void>(resolve => emulator.add_listener("emulator-loaded", () => resolve()));
+  checkSeams(emulator);
+  const { cpu } = emulator.v86;
+  shareJitMemory(cpu);
+  cpu.reboot_internal = options.onReboot;
+  const { mem8 } = cpu;
+  return { v86: emulator, cpu, memory: createGuestMemory(mem8.buffer, mem8.byteOffset, mem8.length) };
+}
+
+/** v86's codegen_finalize, with the module's memory import made shared like the memory itself. */
+function shareJitMemory(cpu: V86Cpu): void {
+  cpu.codegen_finalize = (index, start, flags, address, length) => {
+    const module = withSharedMemoryImport(
+      new Uint8Array(cpu.wasm_memory.buffer, address >>> 0, length >>> 0),
+    );
+    void WebAssembly.instantiate(module, { e: cpu.jit_imports }).then(({ instance }) => {
+      cpu.wm.wasm_table.set(index + JIT_TABLE_OFFSET, instance.exports.f);
+      cpu.codegen_finalize_finished(index, start, flags);
+    });
+  };
+}

@@ -1,0 +1,168 @@
+import { type V86Cpu, words } from "./seams.ts";
+
+/** Register accesses of a PCI function's memory BAR, at byte offsets, 32 bits wide. */
+export interface MmioHandler {
+  readRegister(offset: number): number;
+  writeRegister(offset: number, value: number): void;
+}
+
+export interface PciFunctionOptions {
+  readonly name: string;
+  /** PCI device number on bus 0. v86 itself has 0, 1, 5, 6, 7, 8, 0A, 0B, 0C, 12h and 1E. */
+  readonly device: number;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  /** Class, subclass, programming interface. */
+  readonly classCode: readonly [number, number, number];
+  readonly mmio: MmioHandler;
+}
+
+/** v86 maps MMIO in blocks of this size, so the BAR is one block. */
+const BLOCK_BITS = 17;
+const BAR_BYTES = 1 << BLOCK_BITS;
+const INITIAL_BAR = 0xfea00000;
+const BAR_64_BIT = 0x4;
+const COMMAND_MEMORY_SPACE = 1 << 1;
+const EFLAGS_IF = 1 << 9;
+const BAR0_WORD = 4;
+const BAR1_WORD = 5;
+const COMMAND_WORD = 1;
+
+/** Where a BAR must not go: the VGA frame buffer, and from the IOAPIC up (IOAPIC, LAPIC, BIOS). */
+const FORBIDDEN: readonly (readonly [start: number, end: number])[] = [
+  [0xe0000000, 0xe1000000],
+  [0xfec00000, 0x1_0000_0000],
+];
+
+/**
+ * A PCI function on v86's bus with one 64-bit memory BAR and interrupt pin A.
+ *
+ * v86 keeps memory BARs where they were first and ignores 32-bit writes to the command register; Linux can live with
+ * that at boot, but not when a device is removed and found again. The bus's write function is therefore wrapped on
+ * the instance, for this function's registers only.
+ */
+export class PciFunction {
+  readonly #cpu: V86Cpu;
+  readonly #id: number;
+  readonly #space: Int32Array;
+  readonly #flags: Int32Array;
+  readonly #mmio: MmioHandler;
+  #mapped = -1;
+  #underneath: readonly unknown[] = [];
+
+  constructor(cpu: V86Cpu, options: PciFunctionOptions) {
+    this.#cpu = cpu;
+    this.#id = options.device << 3;
+    this.#mmio = options.mmio;
+    this.#flags = words(cpu.flags);
+    const { pci } = cpu.devices;
+    if (pci.device_spaces[this.#id]) throw new Error(`PCI device ${options.device} is taken`);
+    this.#space = pci.register_device({
+      pci_id: this.#id,
+      pci_space: configurationSpace(options),
+      // v86 must not answer size probes itself: that is done below.
+      pci_bars: [],
+      name: options.name,
+    });
+    const write32 = pci.pci_write32.bind(pci);
+    pci.pci_write32 = (address, value) => {
+      if (((address >>> 8) & 0xffff) === this.#id && this.#write32(address & 0xff, value)) return;
+      write32(address, value);
+    };
+    this.#map(INITIAL_BAR);
+  }
+
+  /**
+   * Drives pin A. Raising is for safe points only: v86 delivers at once, which rewrites EIP under compiled code.
+   * Lowering is allowed within a register write; IF is masked for the call so that nothing else is delivered then.
+   */
+  setInterruptPin(level: boolean): void {
+    const { pci } = this.#cpu.devices;
+    if (level) {
+      pci.raise_irq(this.#id);
+      return;
+    }
+    const flags = this.#flags;
+    const interruptFlag = flags[0] & EFLAGS_IF;
+    flags[0] &= ~EFLAGS_IF;
+    pci.lower_irq(this.#id);
+    flags[0] |= interruptFlag;
+  }
+
+  /** A 32-bit write into configuration space. True if it was dealt with here. */
+  #write32(register: number, value: number): boolean {
+    const word = register >> 2;
+    switch (word) {
+      case COMMAND_WORD:
+        // Status bits in the upper half are write-1-to-clear and none is ever set.
+        this.#space[word] = (this.#space[word] & ~0xffff) | (value & 0xffff);
+        return true;
+      case BAR0_WORD:
+        this.#space[word] = (value & -BAR_BYTES) | BAR_64_BIT;
+        if (value !== -1) this.#move();
+        return true;
+      case BAR1_WORD:
+        this.#space[word] = value;
+        if (value !== -1) this.#move();
+        return true;
+      default:
+        // The other BARs do not exist and read as zero.
+        if (word > BAR1_WORD && word < 10) return true;
+        return false;
+    }
+  }
+
+  #move(): void {
+    const base = (this.#space[BAR0_WORD] & -BAR_BYTES) >>> 0;
+    if (this.#space[BAR1_WORD] !== 0 || base === this.#mapped || !this.#isFree(base)) return;
+    this.#map(base);
+  }
+
+  #isFree(base: number): boolean {
+    const end = base + BAR_BYTES;
+    return base >= this.#cpu.mem8.length && !FORBIDDEN.some(([start, stop]) => base < stop && end > start);
+  }
+
+  #map(base: number): void {
+    const cpu = this.#cpu;
+    const maps = [cpu.memory_map_read8, cpu.memory_map_write8, cpu.memory_map_read32, cpu.memory_map_write32];
+    if (this.#mapped >= 0) {
+      for (const [i, map] of maps.entries()) map[this.#mapped >>> BLOCK_BITS] = this.#underneath[i];
+    }
+    this.#underneath = maps.map(map => map[base >>> BLOCK_BITS]);
+    this.#mapped = base;
+    const offset = (address: number) => (address >>> 0) - base;
+    const mmio = this.#mmio;
+    const enabled = () => (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
+    const read32 = (address: number) => (enabled() ? mmio.readRegister(offset(address)) : -1);
+    cpu.io.mmap_register(
+      base,
+      BAR_BYTES,
+      address => (read32(address & ~3) >>> ((address & 3) * 8)) & 0xff,
+      // Narrow writes have no meaning to the controller (NVMe 1.4, section 3.1: undefined).
+      () => {},
+      read32,
+      (address, value) => {
+        if (enabled()) mmio.writeRegister(offset(address), value);
+      },
+    );
+    cpu.full_clear_tlb();
+  }
+}
+
+function configurationSpace(options: PciFunctionOptions): number[] {
+  const bytes = new Uint8Array(256);
+  const view = new DataView(bytes.buffer);
+  const [baseClass, subclass, programmingInterface] = options.classCode;
+  view.setUint16(0x00, options.vendorId, true);
+  view.setUint16(0x02, options.deviceId, true);
+  view.setUint16(0x04, COMMAND_MEMORY_SPACE, true);
+  bytes[0x09] = programmingInterface;
+  bytes[0x0a] = subclass;
+  bytes[0x0b] = baseClass;
+  view.setUint32(0x10, INITIAL_BAR | BAR_64_BIT, true);
+  view.setUint16(0x2c, options.vendorId, true);
+  view.setUint16(0x2e, options.deviceId, true);
+  bytes[0x3d] = 1; // interrupt pin A
+  return [...bytes];
+}

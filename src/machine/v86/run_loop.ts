@@ -1,0 +1,148 @@
+import type { EventNotifier } from "../../eventloop/event_notifier.ts";
+import type { EventLoopTurn } from "../../eventloop/turn.ts";
+import { addCounter, Counter } from "../../trace/counters.ts";
+import { bytes, type V86Emulator } from "./seams.ts";
+
+/** A device that is served at the vCPU thread's safe points. */
+export interface SafePointDevice {
+  safePoint(idle: boolean): void;
+  /** Would safePoint() do anything now? Cheap: asked over and over while the guest is halted. */
+  readonly hasWork: boolean;
+  /** Is an answer expected soon, so that a short wait is worth it? */
+  readonly ioInFlight: boolean;
+}
+
+export interface RunLoopOptions {
+  readonly emulator: V86Emulator;
+  readonly device: SafePointDevice;
+  readonly notifier: EventNotifier;
+  readonly turn: EventLoopTurn;
+  readonly counters: Int32Array;
+  /** Longest busy wait for a completion while the guest is halted, in microseconds. */
+  readonly haltPollMaxUs: number;
+  /** Called now and then, at least every few milliseconds while the guest runs: terminal output, serial input. */
+  readonly housekeeping: (guestIsIdle: boolean) => void;
+}
+
+/** Guest code runs this long between two turns of the worker's event loop (JIT compilation, messages). */
+const SLICE_MS = 4;
+/** With I/O in flight and nothing to do, the thread blocks for this long before its event loop turns again. */
+const BLOCKING_WAIT_MS = 1;
+const SPINS_PER_CLOCK_READ = 32;
+/** Shortest halt poll: what is left of it while storage is slow. */
+const HALT_POLL_MIN_US = 25;
+
+/**
+ * The vCPU thread's loop. It replaces v86's own way of yielding (in a worker: a message to a helper worker and back
+ * for each tick) and adds what KVM calls halt polling: when the guest halts with I/O in flight, leaving v86's loop and
+ * coming back costs more than a fast I/O takes, so the loop first looks at the completion ring for a short while.
+ */
+export class RunLoop {
+  readonly #options: RunLoopOptions;
+  /** What v86 asked for in its last yield: milliseconds to wait (0: go on), and the tick to give back. */
+  #delayMs = 0;
+  #looping = false;
+  #scheduled = false;
+  #haltPollUs = HALT_POLL_MIN_US;
+  #disposed = false;
+
+  constructor(options: RunLoopOptions) {
+    this.#options = options;
+    const { v86 } = options.emulator;
+    // The helper worker that v86 has started is not needed any more.
+    v86.unregister_yield();
+    v86.register_yield = () => {};
+    v86.yield = delayMs => {
+      this.#delayMs = delayMs;
+      if (this.#looping) return;
+      // Something (a key, say) ended the guest's idling while this thread sleeps: cut the sleep short.
+      if (this.#scheduled && delayMs < 1) options.notifier.set();
+      else void this.#schedule();
+    };
+    const { cpu } = v86;
+    const halted = bytes(cpu.in_hlt);
+    const runHardwareTimers = cpu.run_hardware_timers.bind(cpu);
+    cpu.run_hardware_timers = (acpiEnabled, now) => {
+      // v86 calls this between two stretches of guest code, about every 100,000 instructions: a safe point.
+      options.device.safePoint(halted[0] !== 0);
+      return runHardwareTimers(acpiEnabled, now);
+    };
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+  }
+
+  /** Lets the event loop turn, or sleeps as long as the guest has nothing to do, then goes on. */
+  async #schedule(): Promise<void> {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const { notifier, turn, device } = this.#options;
+    if (this.#delayMs < 1) {
+      await turn();
+    } else {
+      notifier.announceSleep();
+      device.safePoint(true);
+      // The safe point may have raised an interrupt, which makes v86 yield with delay 0.
+      if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#delayMs);
+      notifier.cancelSleep();
+    }
+    this.#scheduled = false;
+    if (!this.#disposed) this.#run();
+  }
+
+  #run(): void {
+    const { v86 } = this.#options.emulator;
+    this.#looping = true;
+    const end = performance.now() + SLICE_MS;
+    do {
+      this.#delayMs = 0;
+      v86.do_tick();
+      if (!v86.running) break;
+    } while ((this.#delayMs < 1 || this.#waitHalted()) && performance.now() < end);
+    this.#looping = false;
+    this.#options.housekeeping(this.#delayMs >= 1);
+    if (v86.running) void this.#schedule();
+  }
+
+  /** The guest is halted: waits a little for a completion. True if the guest has something to do again. */
+  #waitHalted(): boolean {
+    const { device, notifier, counters } = this.#options;
+    device.safePoint(true);
+    if (this.#delayMs < 1) return true;
+    if (!device.ioInFlight) return false;
+    if (this.#haltPoll()) return true;
+    // Blocking wakes ten times faster than a turn of the event loop.
+    const start = performance.now();
+    notifier.announceSleep();
+    if (!device.hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
+    notifier.cancelSleep();
+    if (!device.hasWork) return false;
+    addCounter(counters, Counter.vcpuWakeups);
+    // Polling for the longest time would have caught this one: do so next time.
+    if ((performance.now() - start) * 1000 < this.#options.haltPollMaxUs) {
+      this.#haltPollUs = this.#options.haltPollMaxUs;
+    }
+    device.safePoint(true);
+    return this.#delayMs < 1;
+  }
+
+  #haltPoll(): boolean {
+    const { device, counters, haltPollMaxUs } = this.#options;
+    if (haltPollMaxUs === 0) return false;
+    addCounter(counters, Counter.haltPolls);
+    const end = performance.now() + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
+    do {
+      for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
+        if (!device.hasWork) continue;
+        addCounter(counters, Counter.haltPollHits);
+        this.#haltPollUs = haltPollMaxUs;
+        device.safePoint(true);
+        return this.#delayMs < 1;
+      }
+    } while (performance.now() < end);
+    // Storage was slower than that: poll less next time.
+    this.#haltPollUs = Math.max(HALT_POLL_MIN_US, this.#haltPollUs / 2);
+    return false;
+  }
+}

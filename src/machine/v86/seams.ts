@@ -1,0 +1,164 @@
+/**
+ * What Doorbell uses of v86's insides. v86 is pinned to one version; none of this is its public interface. Every name
+ * is declared here and looked for by `checkSeams` before the guest starts, so that a v86 that moved one says so.
+ */
+
+export type PortRead = () => number;
+
+/** v86's PCI bus. Config space is 64 little-endian words a device, indexed by device number << 3. */
+export interface V86Pci {
+  device_spaces: (Int32Array | undefined)[];
+  register_device(device: V86PciDevice): Int32Array;
+  raise_irq(pciId: number): void;
+  lower_irq(pciId: number): void;
+  pci_write32(address: number, value: number): void;
+  pci_write16(address: number, value: number): void;
+  pci_write8(address: number, value: number): void;
+}
+
+export interface V86PciDevice {
+  readonly pci_id: number;
+  readonly pci_space: readonly number[];
+  readonly pci_bars: readonly ({ readonly size: number } | undefined)[];
+  readonly name: string;
+}
+
+export interface V86Uart {
+  /** Bytes that the guest has not read yet. */
+  readonly input: number[];
+  /** Bit 1 is RTS: with hardware flow control the guest drops it while its buffers are full. */
+  readonly modem_control: number;
+}
+
+/**
+ * v86's views of its state in wasm memory are proxies that make a new typed array at each access, to survive growth of
+ * the memory. Ours is shared and its buffers stay valid, so `words` and `bytes` make a plain one, once.
+ */
+export interface V86View {
+  readonly buffer: SharedArrayBuffer;
+  readonly byteOffset: number;
+  readonly length: number;
+}
+
+export interface V86Cpu {
+  readonly mem8: V86View;
+  readonly wasm_memory: WebAssembly.Memory;
+  /** Control registers, 32-bit words; CR0 bit 31 is paging. */
+  readonly cr: V86View;
+  /** EFLAGS, a 32-bit word; bit 9 is IF. */
+  readonly flags: V86View;
+  /** One byte: the guest is halted. */
+  readonly in_hlt: V86View;
+  readonly io: {
+    mmap_register(
+      address: number,
+      size: number,
+      read8: (address: number) => number,
+      write8: (address: number, value: number) => void,
+      read32: (address: number) => number,
+      write32: (address: number, value: number) => void,
+    ): void;
+  };
+  readonly devices: { readonly pci: V86Pci; readonly uart0: V86Uart; readonly uart1: V86Uart };
+  readonly wm: { readonly wasm_table: WebAssembly.Table };
+  readonly jit_imports: Record<string, WebAssembly.ImportValue>;
+  /** MMIO handlers by block of 128 KiB. */
+  readonly memory_map_read8: unknown[];
+  readonly memory_map_write8: unknown[];
+  readonly memory_map_read32: unknown[];
+  readonly memory_map_write32: unknown[];
+  jit_dirty_cache(start: number, end: number): void;
+  full_clear_tlb(): void;
+  jit_clear_cache(): void;
+  codegen_finalize_finished(index: number, start: number, flags: number): void;
+  /** Called with (wasm table index, code start, state flags, address and length of the module in wasm memory). */
+  codegen_finalize(index: number, start: number, flags: number, address: number, length: number): void;
+  run_hardware_timers(acpiEnabled: number, now: number): number;
+  reboot_internal(): void;
+}
+
+export interface V86Emulator {
+  readonly v86: {
+    readonly cpu: V86Cpu;
+    readonly tick_counter: number;
+    running: boolean;
+    stopping: boolean;
+    yield(delayMs: number, tick: number): void;
+    register_yield(): void;
+    unregister_yield(): void;
+    do_tick(): void;
+  };
+  add_listener(event: string, listener: (value: never) => void): void;
+  run(): Promise<void>;
+  stop(): Promise<void>;
+  serial_send_bytes(port: number, bytes: Uint8Array): void;
+  serial_set_clear_to_send(port: number, status: boolean): void;
+}
+
+export const words = (view: V86View): Int32Array => new Int32Array(view.buffer, view.byteOffset, view.length);
+export const bytes = (view: V86View): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.length);
+
+/** First code slot of the wasm function table that v86's JIT uses (WASM_TABLE_OFFSET in its Rust source). */
+export const JIT_TABLE_OFFSET = 1024;
+
+const functionsOfCpu = [
+  "jit_dirty_cache",
+  "full_clear_tlb",
+  "jit_clear_cache",
+  "codegen_finalize",
+  "codegen_finalize_finished",
+  "run_hardware_timers",
+  "reboot_internal",
+] as const;
+const functionsOfMachine = ["yield", "register_yield", "unregister_yield", "do_tick"] as const;
+const functionsOfPci = [
+  "register_device",
+  "raise_irq",
+  "lower_irq",
+  "pci_write8",
+  "pci_write16",
+  "pci_write32",
+] as const;
+
+/** Throws a sentence that names all that is missing. Call it once the emulator is loaded. */
+export function checkSeams(emulator: V86Emulator): void {
+  const missing: string[] = [];
+  const check = (present: boolean, name: string) => {
+    if (!present) missing.push(name);
+  };
+  const { v86 } = emulator;
+  const cpu = v86?.cpu;
+  check(cpu !== undefined, "emulator.v86.cpu");
+  if (cpu) {
+    for (const name of functionsOfMachine) check(typeof v86[name] === "function", `emulator.v86.${name}`);
+    for (const name of functionsOfCpu) check(typeof cpu[name] === "function", `cpu.${name}`);
+    check(typeof v86.tick_counter === "number", "emulator.v86.tick_counter");
+    for (const name of ["mem8", "cr", "flags", "in_hlt"] as const) {
+      check(cpu[name]?.buffer instanceof SharedArrayBuffer && cpu[name].length > 0, `cpu.${name}`);
+    }
+    check(cpu.wm?.wasm_table instanceof WebAssembly.Table, "cpu.wm.wasm_table");
+    check(typeof cpu.jit_imports === "object", "cpu.jit_imports");
+    check(typeof cpu.io?.mmap_register === "function", "cpu.io.mmap_register");
+    for (const name of [
+      "memory_map_read8",
+      "memory_map_write8",
+      "memory_map_read32",
+      "memory_map_write32",
+    ] as const) {
+      check(Array.isArray(cpu[name]), `cpu.${name}`);
+    }
+    for (const name of functionsOfPci) {
+      check(typeof cpu.devices?.pci?.[name] === "function", `cpu.devices.pci.${name}`);
+    }
+    for (const uart of ["uart0", "uart1"] as const) {
+      check(Array.isArray(cpu.devices?.[uart]?.input), `cpu.devices.${uart}.input`);
+      check(typeof cpu.devices?.[uart]?.modem_control === "number", `cpu.devices.${uart}.modem_control`);
+    }
+  }
+  if (missing.length > 0) {
+    throw new Error(
+      `This version of v86 lacks what Doorbell relies on: ${missing.join(", ")}. ` +
+        "Install the version that package.json pins, or adapt src/machine/v86/seams.ts to the new one.",
+    );
+  }
+}

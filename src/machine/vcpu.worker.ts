@@ -1,0 +1,102 @@
+/** The machine worker: v86, the controller's vCPU side, and the run loop between them. */
+import * as Comlink from "comlink";
+import wasmUrl from "v86/build/v86.wasm?url";
+import { NvmeController } from "../devices/nvme/controller.ts";
+import { SharedState } from "../devices/nvme/shared_state.ts";
+import { createEventLoopTurn } from "../eventloop/turn.ts";
+import { controllerIdentity, pciIds } from "./identity.ts";
+import {
+  type GuestRam,
+  type VcpuEvent,
+  type VcpuWorkerApi,
+  type VcpuWorkerConfig,
+  WORKER_READY,
+} from "./protocol.ts";
+import { BootWatch } from "./v86/boot_watch.ts";
+import { createEmulator, type Emulator } from "./v86/emulator.ts";
+import { PciFunction } from "./v86/pci_function.ts";
+import { RunLoop } from "./v86/run_loop.ts";
+import { SerialPort } from "./v86/serial.ts";
+
+/** PCI device number of the controller: one that v86 leaves free. */
+const NVME_DEVICE = 0x0e;
+/** Terminal output goes to the page about once a frame. */
+const OUTPUT_INTERVAL_MS = 12;
+
+const wasm = fetch(wasmUrl).then(async response => new Uint8Array(await response.arrayBuffer()));
+let emulator: Emulator | undefined;
+
+const api: VcpuWorkerApi = {
+  async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
+    const shared = new SharedState(config.shared);
+    const made = await createEmulator({
+      ...config,
+      wasm: await wasm,
+      onReboot: () => {
+        void made.v86.stop();
+        onEvent("reboot");
+      },
+    });
+    emulator = made;
+    const { cpu, memory, v86 } = made;
+
+    let pin: PciFunction | undefined;
+    const controller = new NvmeController({
+      memory,
+      shared,
+      identity: controllerIdentity,
+      namespaces: config.namespaces,
+      doorbellBufferConfig: config.shadowDoorbells === "dbbuf",
+      host: {
+        setInterruptPin: level => pin?.setInterruptPin(level),
+        memoryWritten: (start, end) => cpu.jit_dirty_cache(start, end),
+        now: () => performance.now(),
+      },
+    });
+    pin = new PciFunction(cpu, {
+      name: "nvme",
+      device: NVME_DEVICE,
+      ...pciIds,
+      classCode: [0x01, 0x08, 0x02],
+      mmio: controller,
+    });
+
+    const serialPorts = config.serialPorts.map((port, index) => {
+      const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
+      port.onmessage = (event: MessageEvent<Uint8Array>) => serial.send(event.data);
+      return serial;
+    });
+    const watch = new BootWatch(cpu, shared.counters, onEvent);
+    let lastOutput = 0;
+    new RunLoop({
+      emulator: v86,
+      device: controller,
+      notifier: shared.vcpuNotifier,
+      turn: createEventLoopTurn(new MessageChannel()),
+      counters: shared.counters,
+      haltPollMaxUs: config.haltPollMaxUs,
+      housekeeping: idle => {
+        watch.look();
+        for (const serial of serialPorts) serial.pump();
+        const now = performance.now();
+        if (!idle && now - lastOutput < OUTPUT_INTERVAL_MS) return;
+        lastOutput = now;
+        for (const serial of serialPorts) serial.flush();
+      },
+    });
+    v86.add_listener("emulator-stopped", () => onEvent("stopped"));
+    return {
+      buffer: memory.bytes.buffer as SharedArrayBuffer,
+      byteOffset: memory.bytes.byteOffset,
+      byteLength: memory.byteLength,
+    };
+  },
+
+  async run() {
+    if (!emulator) throw new Error("run() before create()");
+    await emulator.v86.run();
+  },
+};
+
+Comlink.expose(api);
+postMessage(WORKER_READY);
