@@ -31,7 +31,8 @@ export interface BlockDevice {
 
   /**
    * Resolves when the synchronous call for this range will succeed if made at once, that is before the current task
-   * ends. Rejects with StorageError. "write" also prepares tryZero, of any length. For a write it waits while too much dirty data is queued (back-pressure).
+   * ends. Rejects with StorageError. "write" also prepares tryZero, of any length. For a write
+   * it waits while too much dirty data is queued (back-pressure).
    */
   prepare(intent: "read" | "write", offset: number, byteLength: number): Promise<void>;
 
