@@ -1,0 +1,109 @@
+import type { Page } from "@playwright/test";
+import { booted, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
+
+/** 64 MiB of random data through ext4, synced. Returns its sha256 as the guest computed it. */
+async function writeAndSync(page: Page): Promise<string> {
+  await exec(
+    page,
+    "dd if=/dev/urandom of=/root/data bs=1M count=64 2>/dev/null && sha256sum /root/data > /root/data.sum",
+  );
+  const { output } = await exec(page, "sync; cut -c1-64 /root/data.sum");
+  return output.trim();
+}
+
+async function expectData(page: Page, sha256: string): Promise<void> {
+  expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+  const { output } = await exec(page, "sha256sum /root/data | cut -c1-64");
+  expect(output.trim()).toBe(sha256);
+  await expectCleanKernelLog(page);
+}
+
+test("what was synced is there after a reload of the page", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  const sha256 = await writeAndSync(page);
+  await page.reload();
+  await booted(page);
+  await expectData(page, sha256);
+});
+
+test("what was synced survives SIGKILL of the browser right after sync returned", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  const sha256 = await writeAndSync(page);
+  await persistent.kill();
+  const again = await persistent.open();
+  await booted(again);
+  await expectData(again, sha256);
+});
+
+test("data synced in a small write survives SIGKILL many times over", async ({ persistent }) => {
+  test.setTimeout(300_000);
+  let page = await persistent.open();
+  await booted(page);
+  for (let round = 1; round <= 4; round++) {
+    await exec(page, `echo round ${round} >> /root/rounds; fsync /root/rounds 2>/dev/null || sync`);
+    await persistent.kill();
+    page = await persistent.open();
+    await booted(page);
+    const { output } = await exec(page, "cat /root/rounds");
+    expect(output.trim().split("\n")).toEqual(Array.from({ length: round }, (_, i) => `round ${i + 1}`));
+  }
+  // The journal was replayed each time; nothing else was left to repair.
+  await exec(page, "e2fsck -f -n /dev/nvme0n1 >/tmp/fsck; grep -q clean /tmp/fsck || true");
+  await expectCleanKernelLog(page);
+});
+
+test("a hard reset of the guest keeps what was synced, and the disk serves on", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "echo kept > /root/kept; sync");
+  await page.evaluate(() => window.doorbell?.restart());
+  const { output } = await exec(page, "cat /root/kept");
+  expect(output).toBe("kept\n");
+  await expectCleanKernelLog(page);
+});
+
+test("the guest's own reboot comes back to a prompt", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "echo rebooted > /root/note");
+  const { output: before } = await exec(page, "cat /proc/sys/kernel/random/boot_id");
+  // The command's answer may or may not come out before the guest goes down.
+  await page.evaluate(() => void window.doorbell?.exec("reboot").catch(() => {}));
+  await page.waitForFunction(() => window.doorbell?.state === "booting", null, { timeout: 30_000 });
+  await booted(page);
+  const { output: after } = await exec(page, "cat /proc/sys/kernel/random/boot_id; cat /root/note");
+  expect(after).toContain("rebooted");
+  expect(after).not.toContain(before.trim());
+  await expectCleanKernelLog(page);
+});
+
+test("resetting the system disk brings the shipped image back; the scratch disk keeps its data", async ({
+  persistent,
+}) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "echo mine > /root/mine; echo raw > /dev/nvme0n2; sync");
+  await page.evaluate(() => window.doorbell?.resetDisks("system"));
+  await exec(page, "test ! -e /root/mine");
+  const { output } = await exec(page, "head -c 4 /dev/nvme0n2");
+  expect(output).toBe("raw\n");
+  await page.evaluate(() => window.doorbell?.resetDisks("scratch"));
+  const { output: zeroes } = await exec(page, "head -c 4 /dev/nvme0n2 | od -An -tx1");
+  expect(zeroes.trim()).toBe("00 00 00 00");
+});
+
+test("a disk that does not mount ends in a rescue shell that says so", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=4 oflag=direct 2>/dev/null");
+  await page.reload();
+  await booted(page);
+  expect(await page.evaluate(() => window.doorbell?.rescue)).toBe(true);
+  await expect(page.locator(".xterm-rows")).toContainText("does not mount");
+  await exec(page, "test -b /dev/nvme0n1");
+  await page.evaluate(() => window.doorbell?.resetDisks("system"));
+  expect(await page.evaluate(() => window.doorbell?.rescue)).toBe(false);
+  await exec(page, "test -x /usr/bin/fio -o -x /bin/fio");
+});

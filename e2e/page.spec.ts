@@ -1,0 +1,115 @@
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { booted, expect, test } from "./browser.ts";
+
+const contentTypes: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+
+test("a server without the isolation headers gets a sentence with the cure", async ({ persistent }) => {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    try {
+      const body = readFileSync(join("dist", path === "/" ? "index.html" : path));
+      response.writeHead(200, {
+        "Content-Type": contentTypes[extname(path) || ".html"] ?? "application/octet-stream",
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>(resolve => server.listen(0, "localhost", resolve));
+  try {
+    const page = await persistent.open(`http://localhost:${(server.address() as AddressInfo).port}/`);
+    const alert = page.getByRole("alert");
+    await expect(alert).toContainText("not cross-origin isolated");
+    await expect(alert).toContainText("Cross-Origin-Opener-Policy: same-origin");
+    await expect(alert).toContainText("Cross-Origin-Embedder-Policy: require-corp");
+  } finally {
+    server.close();
+  }
+});
+
+test("the first shell costs less than 10 MB of download", async ({ persistent }) => {
+  const page = await persistent.open("about:blank");
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  let bytes = 0;
+  page.context().on("response", response => {
+    void response
+      .request()
+      .sizes()
+      .then(sizes => {
+        bytes += sizes.responseBodySize;
+      })
+      .catch(() => {});
+  });
+  await page.goto("/");
+  await booted(page);
+  expect(bytes).toBeGreaterThan(5_000_000);
+  expect(bytes).toBeLessThan(10_000_000);
+  console.log(`download to the first shell: ${(bytes / 1e6).toFixed(2)} MB`);
+});
+
+test("a second tab is told that the disks are in use", async ({ persistent }) => {
+  const first = await persistent.open();
+  await booted(first);
+  const second = await persistent.open();
+  await expect(second.getByRole("alert")).toContainText("in use by another tab", { timeout: 30_000 });
+});
+
+test("images that do not match the manifest are not booted", async ({ persistent }) => {
+  const page = await persistent.open("about:blank");
+  await page.context().route("**/images/bzImage", async route => {
+    const response = await route.fetch();
+    const body = await response.body();
+    body[1000] ^= 1;
+    await route.fulfill({ response, body });
+  });
+  await page.goto("/");
+  await expect(page.getByRole("alert")).toContainText("bzImage is damaged", { timeout: 30_000 });
+});
+
+test("resetting the disks asks first, and Cancel is the default", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await page.getByRole("button", { name: "Reset disks" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Cancel" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  expect(await page.evaluate(() => window.doorbell?.state)).toBe("running");
+});
+
+for (const [name, viewport] of [
+  ["desktop", { width: 1280, height: 800 }],
+  ["phone", { width: 390, height: 844 }],
+] as const) {
+  test(`the status line follows the I/O on a ${name}`, async ({ persistent }) => {
+    const page = await persistent.open("/", viewport);
+    await booted(page);
+    const work = page.evaluate(() =>
+      window.doorbell?.exec("dd if=/dev/nvme0n2 of=/dev/null bs=1M count=512 iflag=direct"),
+    );
+    await expect
+      .poll(
+        async () => {
+          const text = (await page.locator("#status").textContent()) ?? "";
+          return Number(/Read MB\/s\s*([\d.,]+)/.exec(text)?.[1].replaceAll(",", "") ?? 0);
+        },
+        { timeout: 20_000, intervals: [100] },
+      )
+      .toBeGreaterThan(10);
+    await work;
+    await page.screenshot({ path: `test-results/${name}.png` });
+  });
+}

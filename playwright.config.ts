@@ -1,0 +1,22 @@
+import { defineConfig } from "@playwright/test";
+
+/** The port that the tests' own preview server listens on (loopback only). */
+const PORT = 4179;
+
+export default defineConfig({
+  testDir: "e2e",
+  // The tests share two cores with the machines that they boot.
+  workers: 1,
+  fullyParallel: false,
+  timeout: 120_000,
+  expect: { timeout: 15_000 },
+  reporter: [["list"], ["json", { outputFile: "test-results/e2e.json" }]],
+  outputDir: "test-results/e2e",
+  use: { baseURL: `http://localhost:${PORT}` },
+  webServer: {
+    command: `npx vite build && npx vite preview --port ${PORT} --strictPort --host localhost`,
+    url: `http://localhost:${PORT}`,
+    reuseExistingServer: false,
+    timeout: 120_000,
+  },
+});
