@@ -9,9 +9,9 @@ tools="gcc gcc-multilib libc6-dev-i386 binutils make bc bison flex libelf-dev lz
 binaries="libc6:i386 coreutils:i386 e2fsprogs:i386 libext2fs2:i386 libss2:i386
   libcom-err2:i386 hdparm:i386 nano-tiny:i386 libncursesw6:i386 libtinfo6:i386
   libaio1:i386 libaio-dev:i386 libnvme-dev:i386 libjson-c-dev:i386 zlib1g-dev:i386
-  e2fsck-static:i386 musl-dev:i386"
+  musl-dev:i386"
 any_arch="ncurses-base seabios linux-source-6.1"
-sources="fio nvme-cli busybox util-linux"
+sources="busybox e2fsprogs fio nvme-cli util-linux"
 
 sysroot=$work/sysroot
 

@@ -8,11 +8,11 @@ install_program() { # <source> <target>
 
 make_initramfs() {
   say "initramfs"
-  local stage=$work/initramfs busybox=$work/src/busybox-static/busybox applet
+  local stage=$work/initramfs busybox=$work/src/busybox-rescue/busybox applet
   mkdir -p "$stage"
   cp "$guest"/initramfs/{init,profile,inittab} "$guest/rootfs/usr/lib/doorbell/agent" "$stage"
   install_program "$busybox" "$stage/busybox"
-  install_program "$sysroot/sbin/e2fsck.static" "$stage/e2fsck"
+  install_program "$work/src/e2fsprogs/e2fsck/e2fsck" "$stage/e2fsck"
   {
     local d
     for d in /dev /proc /sys /root /mnt /run /bin /sbin /etc /usr /usr/lib /usr/lib/doorbell; do
@@ -55,8 +55,8 @@ stage_rootfs() {
   chmod 700 "$root/root"
   cp -a --no-preserve=ownership "$guest/rootfs/." "$root/"
 
-  install_program "$src/busybox-dynamic/busybox" "$root/usr/bin/busybox"
-  for file in $(cd "$src/busybox-dynamic" && HOSTCC=gcc sh applets/busybox.mkll); do
+  install_program "$src/busybox-root/busybox" "$root/usr/bin/busybox"
+  for file in $(cd "$src/busybox-root" && HOSTCC=gcc sh applets/busybox.mkll); do
     case $file in /bin/* | /usr/bin/*) ln -sf busybox "$root$file" ;; *) ln -sf ../bin/busybox "$root$file" ;; esac
   done
   for file in $debian_programs; do install_program "$sysroot/$file" "$root/usr/$file"; done

@@ -5,8 +5,9 @@ build_kernel() {
   local src=$work/src/linux
   mkdir -p "$src"
   tar -xf "$sysroot"/usr/src/linux-source-6.1.tar.xz -C "$src" --strip-components 1
-  export KBUILD_BUILD_TIMESTAMP="@$SOURCE_DATE_EPOCH" KBUILD_BUILD_USER=doorbell \
-    KBUILD_BUILD_HOST=doorbell KBUILD_BUILD_VERSION=1
+  export KBUILD_BUILD_USER=doorbell KBUILD_BUILD_HOST=doorbell KBUILD_BUILD_VERSION=1
+  KBUILD_BUILD_TIMESTAMP=$(date -d "@$SOURCE_DATE_EPOCH" '+%F %T UTC')
+  export KBUILD_BUILD_TIMESTAMP
   (
     cd "$src"
     make -s ARCH=i386 tinyconfig

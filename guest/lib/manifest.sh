@@ -68,7 +68,7 @@ write_manifest() {
       file_entry bios bios.bin identity; echo ,
       file_entry vgabios vgabios.bin identity; } | sed -z 's/}\n,/},/g'
     echo '  },'
-    echo '  "cmdline": "console=ttyS0 tsc=reliable mitigations=off quiet",'
+    echo '  "cmdline": "console=ttyS0 tsc=reliable mitigations=off loglevel=3",'
     echo '  "packages": ['
     package_entries
     echo '  ],'

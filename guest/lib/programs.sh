@@ -1,16 +1,19 @@
-# The programs that Debian's own binaries would be too big for: busybox, fio, nvme, util-linux.
-# Each is Debian's source package, built for i386 with fewer features.
+# Programs whose Debian binaries would be too big, or drag too much along. Each is Debian's source package, built for i386 with fewer features.
 
 lib32=$sysroot/usr/lib/i386-linux-gnu
 
 build_programs() {
+  export SYSROOT=$sysroot
+  mkdir -p "$sysroot/kernel-headers"
+  ln -sfn /usr/include/{linux,asm,asm-generic,mtd} "$sysroot/kernel-headers/"
   build_busybox
+  build_e2fsck
   build_fio
   build_nvme
   build_util_linux
 }
 
-# Debian's busybox-static configuration, without whole sections, then busybox.fragment, then $1.
+# Debian's busybox-static configuration, without whole sections, then busybox.fragment, then "$@".
 configure_busybox() {
   awk -v drop='^# (Networking|Print|Mail|Runit|Login/Password Management|Linux Module|System Logging) Utilities$' '
     /^# .* Utilities$/ || /^# Shells$/ { off = ($0 ~ drop) }
@@ -28,22 +31,32 @@ configure_busybox() {
   { yes '' || true; } | make -s oldconfig >/dev/null
 }
 
+# Static with musl: without a dynamic linker an exec costs half as much under the emulator.
 build_busybox() {
   local kind
-  for kind in dynamic static; do
-    say "busybox, $kind"
+  for kind in root rescue; do
+    say "busybox for the $kind system"
     cp -a "$work/src/busybox" "$work/src/busybox-$kind"
     (
       cd "$work/src/busybox-$kind"
-      if [ $kind = dynamic ]; then
-        # coreutils' dd is in the root image: it prints its rate as people know it.
-        configure_busybox CONFIG_STATIC=n CONFIG_DD=n
-      else
-        configure_busybox CONFIG_STATIC=y
-      fi
-      make -s -j "$jobs" KCONFIG_NOTIMESTAMP=1 CC="$cc32" busybox >/dev/null
+      # The root system has coreutils' dd, which is the one that people know.
+      if [ $kind = root ]; then configure_busybox CONFIG_DD=n; else configure_busybox; fi
+      make -s -j "$jobs" KCONFIG_NOTIMESTAMP=1 CC="$guest/musl-cc" busybox 2>/dev/null
     )
   done
+}
+
+# For the rescue system; the root system has Debian's own.
+build_e2fsck() {
+  say "e2fsck"
+  (
+    cd "$work/src/e2fsprogs"
+    ./configure CC="$guest/musl-cc" BUILD_CC=gcc CFLAGS="-Os -ffunction-sections -fdata-sections" \
+      LDFLAGS=-Wl,--gc-sections --host=i686-linux-musl --disable-nls --disable-tdb --disable-mmp \
+      --disable-bmap-stats >/dev/null 2>&1
+    make -s -j "$jobs" libs >/dev/null 2>&1
+    make -s -j "$jobs" -C e2fsck e2fsck >/dev/null 2>&1
+  )
 }
 
 build_fio() {
