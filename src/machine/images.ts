@@ -1,3 +1,5 @@
+import { gunzipIfPacked } from "./gunzip.ts";
+
 /** The images that a machine boots from, as public/images/manifest.json lists them. */
 export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios";
 
@@ -68,9 +70,7 @@ export class ImageStore {
     this.#total += entry.encodedSize;
     const response = await fetchOk(url);
     const received = new Uint8Array(await new Response(this.#counted(response, entry)).arrayBuffer());
-    // Some servers send a .gz file with Content-Encoding: gzip, and then the browser has unpacked it already.
-    const packed = entry.encoding === "gzip" && received[0] === 0x1f && received[1] === 0x8b;
-    const bytes = packed ? await gunzip(received) : received.buffer;
+    const bytes = entry.encoding === "gzip" ? await gunzipIfPacked(received) : received.buffer;
     const digest = hex(await crypto.subtle.digest("SHA-256", bytes));
     if (digest !== entry.sha256) {
       throw new Error(
@@ -118,10 +118,6 @@ async function fetchOk(url: URL): Promise<Response> {
     );
   }
   return response;
-}
-
-function gunzip(bytes: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer> {
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
 function hex(digest: ArrayBuffer): string {

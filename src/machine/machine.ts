@@ -200,7 +200,8 @@ class WorkerMachine implements Machine {
           vgaBios,
           kernel,
           initrd,
-          commandLine: `${images.manifest.cmdline} ${MACHINE_ARGUMENTS} ${this.settings.kernelArguments}`.trim(),
+          commandLine:
+            `${images.manifest.cmdline} ${MACHINE_ARGUMENTS} ${this.settings.kernelArguments}`.trim(),
           memoryBytes: this.settings.memoryMiB * 2 ** 20,
           shared: shared.buffer,
           namespaces,

@@ -1,9 +1,10 @@
 /** The machine worker: v86, the controller's vCPU side, and the run loop between them. */
 import * as Comlink from "comlink";
-import wasmUrl from "v86/build/v86.wasm?url";
+import wasmUrl from "v86/build/v86.wasm?gzip";
 import { NvmeController } from "../devices/nvme/controller.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
+import { gunzipIfPacked } from "./gunzip.ts";
 import { controllerIdentity, pciIds } from "./identity.ts";
 import {
   type GuestRam,
@@ -23,7 +24,9 @@ const NVME_DEVICE = 0x0e;
 /** Terminal output goes to the page about once a frame. */
 const OUTPUT_INTERVAL_MS = 12;
 
-const wasm = fetch(wasmUrl).then(async response => new Uint8Array(await response.arrayBuffer()));
+const wasm = fetch(wasmUrl)
+  .then(response => response.arrayBuffer())
+  .then(async received => new Uint8Array(await gunzipIfPacked(new Uint8Array(received))));
 let emulator: Emulator | undefined;
 
 const api: VcpuWorkerApi = {
