@@ -227,7 +227,7 @@ export class NvmeController implements AdminServices {
       return;
     }
     this.#adminQueue = new AdminQueue(this.memory, asq, sqEntries, acq, cqEntries);
-    this.#csts = ControllerStatus.RDY;
+    this.#csts |= ControllerStatus.RDY;
   }
 
   /**
@@ -245,6 +245,8 @@ export class NvmeController implements AdminServices {
     this.#interruptMask = 0;
     this.#enableWhenReset = false;
     this.#resetting = true;
+    // RDY stays for now; a shutdown that was notified before is over (section 7.6.2).
+    this.#csts &= ~ControllerStatus.SHST_MASK;
     shared.setControl(Control.SHADOW_ENABLED, 0);
     shared.setControl(Control.HIGHEST_SQ, 0);
     this.featuresChanged();
@@ -256,7 +258,8 @@ export class NvmeController implements AdminServices {
   #finishReset(): void {
     this.#resetting = false;
     this.#takeCompletions();
-    this.#csts = 0;
+    // A shutdown may have been notified since.
+    this.#csts &= ControllerStatus.SHST_MASK;
     if (this.#enableWhenReset) this.#enable();
   }
 
@@ -276,7 +279,9 @@ export class NvmeController implements AdminServices {
       (this.#csts & ControllerStatus.SHST_MASK) === ControllerStatus.SHST_OCCURRING &&
       shared.getControl(Control.SHUTDOWN_ACK) === this.#shutdownRequested
     ) {
-      this.#csts = (this.#csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_COMPLETE;
+      // "Complete" would be a lie when data could not be saved; the host is told, and its driver times out.
+      if (shared.getControl(Control.SHUTDOWN_FAILED) !== 0) this.#csts |= ControllerStatus.CFS;
+      else this.#csts = (this.#csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_COMPLETE;
     }
   }
 
@@ -345,8 +350,9 @@ export class NvmeController implements AdminServices {
     const shared = this.#shared;
     const highest = shared.control[Control.HIGHEST_SQ];
     for (let qid = 1; qid <= highest; qid++) {
-      if (shared.inFlight(qid) > 0) return true;
+      // A queue that a reset took away may have left commands that will never be posted.
       if (shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) continue;
+      if (shared.inFlight(qid) > 0) return true;
       const tail = this.#shadowEnabled ? this.#shadow(sqShadowOffset(qid)) : shared.getSq(qid, SqWord.TAIL);
       if (tail !== shared.getSq(qid, SqWord.HEAD)) return true;
     }
