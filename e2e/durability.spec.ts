@@ -97,7 +97,7 @@ test("resetting the system disk brings the shipped image back; the scratch disk 
 test("a disk that does not mount ends in a rescue shell that says so", async ({ persistent }) => {
   const page = await persistent.open();
   await booted(page);
-  await exec(page, "dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=4 oflag=direct 2>/dev/null");
+  await exec(page, "dd if=/dev/zero of=/dev/nvme0n1 bs=1M count=4 oflag=direct conv=fsync 2>/dev/null");
   await page.reload();
   await booted(page);
   expect(await page.evaluate(() => window.doorbell?.rescue)).toBe(true);

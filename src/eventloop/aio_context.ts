@@ -85,20 +85,22 @@ export class AioContext {
     this.#running = true;
     let lastTurn = now();
     let idleSince = -1;
+    let progress = false;
     while (this.#running) {
+      const start = now();
+      // Storage that was started needs the event loop at once. Without it a thread that is kept busy, were it by a
+      // guest that makes poll() find what ready() does not want, still lets it turn now and then.
+      if ((progress && this.#pending()) || start - lastTurn > MAX_BUSY_MS) {
+        await turn();
+        lastTurn = now();
+      }
       notifier.testAndClear();
-      if (this.#ready()) {
+      progress = this.#ready();
+      if (progress) {
         idleSince = -1;
         setCounter(counters, Counter.iothreadState, IothreadState.busy);
-        const time = now();
-        // Storage that was started needs the event loop at once; otherwise it may wait a little.
-        if (this.#pending() || time - lastTurn > MAX_BUSY_MS) {
-          await turn();
-          lastTurn = now();
-        }
         continue;
       }
-      const start = now();
       if (idleSince < 0) idleSince = start;
       if (await this.#busyWait(start)) continue;
 

@@ -6,7 +6,14 @@
  * and its sleep is never lost: the wait returns at once because the value is no longer 0.
  */
 const VALUE = 0;
-const SLEEPING = 1;
+const OWNER = 1;
+
+/** Values of the OWNER word. */
+const AWAKE = 0;
+/** About to sleep: a set() must notify, but the owner still looks for work once more. */
+const ANNOUNCED = 1;
+/** It has looked: only a set() brings it back. */
+const ASLEEP = 2;
 
 export class EventNotifier {
   /** Bytes that a notifier takes in a SharedArrayBuffer. */
@@ -21,7 +28,7 @@ export class EventNotifier {
   /** Signals the owner. Returns true if it slept and had to be woken. */
   set(): boolean {
     Atomics.store(this.#words, VALUE, 1);
-    if (Atomics.load(this.#words, SLEEPING) === 0) return false;
+    if (Atomics.load(this.#words, OWNER) === AWAKE) return false;
     Atomics.notify(this.#words, VALUE);
     return true;
   }
@@ -36,19 +43,19 @@ export class EventNotifier {
     return Atomics.load(this.#words, VALUE) !== 0;
   }
 
-  /** Has the owner announced that it sleeps (or is about to)? Ordered after every earlier atomic of the caller. */
-  get ownerSleeps(): boolean {
-    return Atomics.load(this.#words, SLEEPING) !== 0;
+  /** Has the owner looked for work for the last time before it sleeps? Ordered after earlier atomics of the caller. */
+  get ownerIsAsleep(): boolean {
+    return Atomics.load(this.#words, OWNER) === ASLEEP;
   }
 
   /** Owner: from here on a set() notifies. Look for work once more after this call, then wait. */
   announceSleep(): void {
-    Atomics.store(this.#words, SLEEPING, 1);
+    Atomics.store(this.#words, OWNER, ANNOUNCED);
   }
 
   /** Owner: awake again. */
   cancelSleep(): void {
-    Atomics.store(this.#words, SLEEPING, 0);
+    Atomics.store(this.#words, OWNER, AWAKE);
   }
 
   /**
@@ -56,6 +63,7 @@ export class EventNotifier {
    * wake-up; no promise, message or timer of this thread makes progress meanwhile.
    */
   waitBlocking(timeoutMs: number): void {
+    Atomics.store(this.#words, OWNER, ASLEEP);
     Atomics.wait(this.#words, VALUE, 0, timeoutMs);
   }
 
@@ -64,6 +72,7 @@ export class EventNotifier {
    * About 50 µs, most of it paid by the setter: for waits in which storage or timers must get on.
    */
   waitTurning(timeoutMs: number): Promise<void> {
+    Atomics.store(this.#words, OWNER, ASLEEP);
     const result = Atomics.waitAsync(this.#words, VALUE, 0, timeoutMs);
     return result.async ? result.value.then(() => undefined) : Promise.resolve();
   }

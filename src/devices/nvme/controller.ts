@@ -533,11 +533,9 @@ export class NvmeController implements AdminServices {
         continue;
       }
       shared.setSq(qid, SqWord.TAIL, tail);
-      // An awake server finds it by itself; one that sleeps would have missed it.
-      if (shared.serverNotifier.ownerSleeps) {
-        addCounter(shared.counters, Counter.doorbellsSwept);
-        shared.serverNotifier.set();
-      }
+      // An awake server finds it by itself; one that sleeps has missed it.
+      if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
+      shared.serverNotifier.set();
     }
   }
 

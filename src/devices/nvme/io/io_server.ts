@@ -83,9 +83,16 @@ export class IoServer implements AioHandler, IoServices {
   poll(): boolean {
     // Doorbells and control changes set the notifier, which the event loop looks at itself: only shadows are left.
     if (this.#shared.control[Control.SHADOW_ENABLED] === 0) return false;
-    const highest = this.#shared.control[Control.HIGHEST_SQ];
+    const shared = this.#shared;
+    const highest = shared.control[Control.HIGHEST_SQ];
     for (let qid = 1; qid <= highest; qid++) {
-      if (this.#shadowTail(qid) !== this.#shared.getSq(qid, SqWord.HEAD)) return true;
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
+      const tail = this.#shadowTail(qid);
+      // What ready() would not take up is no work: a value that is no tail, or one that waits for a safe point.
+      if (tail === shared.getSq(qid, SqWord.HEAD) || tail >= shared.getSq(qid, SqWord.ENTRIES)) continue;
+      if (tail === this.#heldTail[qid] && this.#heldSince[qid] === shared.getControl(Control.SAFE_POINTS))
+        continue;
+      return true;
     }
     return false;
   }
@@ -304,7 +311,7 @@ export class IoServer implements AioHandler, IoServices {
   }
 
   #wakeVcpu(): void {
-    if (this.#shared.vcpuNotifier.set()) addCounter(this.#shared.counters, Counter.vcpuWakeups);
+    this.#shared.vcpuNotifier.set();
   }
 
   // --- Reset and shutdown
