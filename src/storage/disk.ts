@@ -106,6 +106,9 @@ export async function wipeDisk(name: string): Promise<void> {
   }
 }
 
+/** The page before a reload holds its locks for a moment longer; an other tab holds them for good. */
+const LOCK_WAIT_MS = 2000;
+
 /** Takes the Web Lock that makes this tab the disk's only owner; the browser frees it when the tab dies. */
 function lockDisk(name: string): Promise<() => void> {
   if (typeof navigator === "undefined" || !navigator.locks) {
@@ -116,15 +119,20 @@ function lockDisk(name: string): Promise<() => void> {
   }
   return new Promise((resolve, reject) => {
     navigator.locks
-      .request(databaseName(name), { ifAvailable: true }, lock => {
-        if (!lock) {
-          throw new StorageError(
-            "unavailable",
-            `Disk "${name}" is in use by another tab. Close it there, then try again.`,
-          );
-        }
-        return new Promise<void>(unlock => resolve(unlock));
-      })
-      .catch(reject);
+      .request(
+        databaseName(name),
+        { signal: AbortSignal.timeout(LOCK_WAIT_MS) },
+        () => new Promise<void>(unlock => resolve(unlock)),
+      )
+      .catch((error: unknown) => {
+        reject(
+          error instanceof DOMException && (error.name === "TimeoutError" || error.name === "AbortError")
+            ? new StorageError(
+                "unavailable",
+                `Disk "${name}" is in use by another tab. Close it there, then try again.`,
+              )
+            : error,
+        );
+      });
   });
 }

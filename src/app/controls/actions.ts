@@ -1,6 +1,5 @@
 /** What the page's buttons do, wherever they are: each asks first when data would be lost. */
 import type { DiskStatus, Machine } from "../../machine/api.ts";
-import { formatBytes } from "../format.ts";
 import { ask } from "./dialog.ts";
 import { askWhichDisks } from "./reset_disks_dialog.ts";
 
@@ -52,18 +51,14 @@ export function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
 }
 
+/** What has reached the disk stays, flushed or not: the iothread outlives the guest. What Linux still caches does not. */
 async function mayReset(machine: Machine): Promise<boolean> {
-  if (machine.state === "failed" || machine.state === "stopped" || machine.state === "new") return true;
-  const disks = await disksSoon(machine);
-  const dirtyBytes = disks?.reduce((sum, disk) => sum + disk.dirtyBytes, 0);
-  if (dirtyBytes === 0) return true;
-  const loss =
-    dirtyBytes === undefined
-      ? "What Linux has not flushed to its disks yet will be lost."
-      : `${formatBytes(dirtyBytes)} that Linux has written but not flushed yet will be lost.`;
+  if (machine.state !== "running") return true;
   return await ask({
     title: "Reset the machine?",
-    body: [`This is the reset button, not a shutdown. ${loss} Run “sync” first to keep it.`],
+    body: [
+      "This is the reset button, not a shutdown. What Linux still holds in memory and has not written to its disk will be lost. Run “sync” first to keep it.",
+    ],
     confirm: "Reset",
   });
 }
