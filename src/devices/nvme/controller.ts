@@ -57,6 +57,9 @@ export interface ControllerOptions {
   readonly doorbellBufferConfig: boolean;
 }
 
+/** Marks a shadow value that no tail can have as reported to the guest. */
+const BAD_TAIL = 0x10000;
+
 /**
  * The controller as the vCPU thread sees it: registers (NVMe 1.4, section 3.1), the enable / reset / shutdown state
  * machine, admin commands, completion posting and the interrupt pin. I/O queues are served elsewhere (IoServer); the
@@ -98,7 +101,7 @@ export class NvmeController implements AdminServices {
   /** The guest has set CC.EN again before the reset was over. */
   #enableWhenReset = false;
   #shutdownRequested = 0;
-  /** Unfetched shadow tails as of the last safe point, by queue: -1 where there was none. */
+  /** Unfetched shadow tails as of the last safe point, by queue: -1 where there was none, BAD_TAIL + what was reported. */
   readonly #unfetchedTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
   #pin = false;
 
@@ -247,10 +250,12 @@ export class NvmeController implements AdminServices {
     this.#resetting = true;
     // RDY stays for now; a shutdown that was notified before is over (section 7.6.2).
     this.#csts &= ~ControllerStatus.SHST_MASK;
+    // The epoch first: while shadows were in use the doorbell words are history, and a serving side that saw the
+    // shadows switched off, but no reset, would take them for new.
+    shared.addControl(Control.EPOCH);
     shared.setControl(Control.SHADOW_ENABLED, 0);
     shared.setControl(Control.HIGHEST_SQ, 0);
     this.featuresChanged();
-    shared.addControl(Control.EPOCH);
     shared.serverNotifier.set();
     this.#updatePin(false);
   }
@@ -432,7 +437,8 @@ export class NvmeController implements AdminServices {
   #takeDeletions(): void {
     for (const [qid, cid] of this.#deletions) {
       const shared = this.#shared;
-      if (shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT || shared.completions.length > 0) continue;
+      // Completions may still lie on the ring, or wait for room in their queue.
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT || shared.inFlight(qid) !== 0) continue;
       this.#deletions.delete(qid);
       const cq = this.completionQueues.get(shared.getSq(qid, SqWord.CQID));
       if (cq) cq.submissionQueues -= 1;
@@ -481,12 +487,6 @@ export class NvmeController implements AdminServices {
     );
   }
 
-  #setShadowWords(offset: number, shadow: number, eventIdx: number): void {
-    const { control } = this.#shared;
-    Atomics.store(this.memory.words, ((control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2, shadow);
-    Atomics.store(this.memory.words, ((control[Control.EVENT_IDX_PAGE] >>> 0) + offset) >>> 2, eventIdx);
-  }
-
   /** Learns from the guest's shadows which CQ entries are free. */
   #readCqShadows(): void {
     for (const cq of this.completionQueues.values()) {
@@ -519,16 +519,20 @@ export class NvmeController implements AdminServices {
     for (let qid = 1; qid <= highest; qid++) {
       if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
       const tail = this.#shadow(sqShadowOffset(qid));
-      if (tail === shared.getSq(qid, SqWord.HEAD) || tail === shared.getSq(qid, SqWord.TAIL)) {
+      if (tail === shared.getSq(qid, SqWord.HEAD)) {
         this.#unfetchedTail[qid] = -1;
         continue;
       }
+      // Rung and not yet looked at, or reported as no tail at all. (That TAIL has the same value says nothing: it may
+      // be a doorbell of a lap ago.)
+      if (shared.serverNotifier.isSet || this.#unfetchedTail[qid] === BAD_TAIL + tail) continue;
       if (!idle && this.#unfetchedTail[qid] !== tail) {
         this.#unfetchedTail[qid] = tail;
         continue;
       }
       this.#unfetchedTail[qid] = -1;
       if (tail >= shared.getSq(qid, SqWord.ENTRIES)) {
+        this.#unfetchedTail[qid] = BAD_TAIL + tail;
         this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
         continue;
       }
@@ -564,7 +568,9 @@ export class NvmeController implements AdminServices {
   }
 
   submissionQueueExists(qid: number): boolean {
-    return qid >= 1 && qid <= MAX_IO_QUEUES && this.#shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT;
+    if (qid < 1 || qid > MAX_IO_QUEUES) return false;
+    // A queue is there until its deletion has been answered.
+    return this.#shared.getSq(qid, SqWord.STATE) !== SqState.ABSENT || this.#deletions.has(qid);
   }
 
   startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void {
@@ -591,7 +597,10 @@ export class NvmeController implements AdminServices {
   resetShadow(kind: "sq" | "cq", qid: number): void {
     if (!this.#shadowEnabled) return;
     // Whatever an earlier queue of this id left behind must not be taken for a tail or head (museum 5).
-    this.#setShadowWords(kind === "sq" ? sqShadowOffset(qid) : cqShadowOffset(qid), 0, 0);
+    const offset = kind === "sq" ? sqShadowOffset(qid) : cqShadowOffset(qid);
+    const { control } = this.#shared;
+    Atomics.store(this.memory.words, ((control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2, 0);
+    Atomics.store(this.memory.words, ((control[Control.EVENT_IDX_PAGE] >>> 0) + offset) >>> 2, 0);
   }
 
   /** Section 5.7; a second command while one is in force moves the buffers (museum 7). */
@@ -600,17 +609,20 @@ export class NvmeController implements AdminServices {
       page !== 0 && (page & PAGE_MASK) === 0 && isRam(this.memory, page, PAGE_BYTES);
     if (!usable(shadowPage) || !usable(eventIdxPage)) return Status.invalidField;
     const shared = this.#shared;
-    shared.setControl(Control.SHADOW_ENABLED, 0);
-    shared.setControl(Control.SHADOW_PAGE, shadowPage);
-    shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
-    // Linux creates its I/O queues first: they start from where their doorbells stand.
+    const set = (offset: number, value: number) => {
+      Atomics.store(this.memory.words, (shadowPage + offset) >>> 2, value);
+      Atomics.store(this.memory.words, (eventIdxPage + offset) >>> 2, value);
+    };
+    // Linux creates its I/O queues first: they start from where their doorbells stand, or the shadows in force until
+    // now, which are never off in between: the doorbell words lie behind them.
     for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
       if (!this.submissionQueueExists(qid)) continue;
-      const tail = shared.getSq(qid, SqWord.TAIL);
-      this.#setShadowWords(sqShadowOffset(qid), tail, tail);
+      const offset = sqShadowOffset(qid);
+      set(offset, this.#shadowEnabled ? this.#shadow(offset) : shared.getSq(qid, SqWord.TAIL));
     }
-    for (const cq of this.completionQueues.values())
-      this.#setShadowWords(cqShadowOffset(cq.id), cq.head, cq.head);
+    for (const cq of this.completionQueues.values()) set(cqShadowOffset(cq.id), cq.head);
+    shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
+    shared.setControl(Control.SHADOW_PAGE, shadowPage);
     shared.setControl(Control.SHADOW_ENABLED, 1);
     shared.serverNotifier.set();
     return Status.success;

@@ -55,6 +55,8 @@ export class IoServer implements AioHandler, IoServices {
   #waitingTotal = 0;
   /** The TAIL word as last seen, by queue: tells a doorbell that is new from one that is history. */
   readonly #lastTail = new Int32Array(MAX_IO_QUEUES + 1);
+  /** On a weakly ordered host: the tail up to which entries may be fetched without a further look. */
+  readonly #believedTail = new Int32Array(MAX_IO_QUEUES + 1);
   /** Tails held back on a weakly ordered host, and the safe point count at which each was seen. */
   readonly #heldTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
   readonly #heldSince = new Int32Array(MAX_IO_QUEUES + 1);
@@ -172,7 +174,8 @@ export class IoServer implements AioHandler, IoServices {
     const base = shared.getSq(qid, SqWord.BASE) >>> 0;
     let head = shared.getSq(qid, SqWord.HEAD);
     const tail = this.#acceptedTail(qid, head, entries);
-    if (head === tail) return false;
+    // A reset that switched the shadows off leaves doorbell words that mean nothing.
+    if (head === tail || this.#resetRequested) return false;
 
     let fetched = 0;
     while (head !== tail && fetched < ARBITRATION_BURST) {
@@ -205,12 +208,22 @@ export class IoServer implements AioHandler, IoServices {
     const shadow = this.#shadowTail(qid);
     // Checked as an MMIO doorbell is (museum 6); the vCPU thread's sweep reports it to the guest.
     if (shadow >= entries || shadow === head) return head;
-    if (shadow === rung) return rung;
     if (this.#stronglyOrderedHost) {
+      if (shadow === rung) return rung;
       addCounter(shared.counters, Counter.shadowTailsTaken);
       addCounter(shared.counters, Counter.doorbellsElided);
       return shadow;
     }
+    // What is left of a tail that was believed before.
+    if (this.#believedTail[qid] !== head) return this.#believedTail[qid];
+    this.#believedTail[qid] = this.#weaklyOrderedTail(qid, head, entries, shadow, rungNow ? rung : head);
+    return this.#believedTail[qid];
+  }
+
+  /** `rung` is the tail of a doorbell that was not seen before, or the head: an old one may have any value (a lap ago). */
+  #weaklyOrderedTail(qid: number, head: number, entries: number, shadow: number, rung: number): number {
+    const shared = this.#shared;
+    if (shadow === rung) return rung;
     const safePoints = shared.getControl(Control.SAFE_POINTS);
     if (this.#heldTail[qid] === shadow && this.#heldSince[qid] !== safePoints) {
       this.#heldTail[qid] = -1;
@@ -223,7 +236,7 @@ export class IoServer implements AioHandler, IoServices {
       addCounter(shared.counters, Counter.shadowTailsHeld);
     }
     const distance = (tail: number) => (tail - head + entries) % entries;
-    return rungNow && distance(rung) < distance(shadow) ? rung : head;
+    return distance(rung) < distance(shadow) ? rung : head;
   }
 
   #shadowTail(qid: number): number {
@@ -242,6 +255,7 @@ export class IoServer implements AioHandler, IoServices {
   #forgetQueue(qid: number): void {
     this.#lastTail[qid] = 0;
     this.#heldTail[qid] = -1;
+    this.#believedTail[qid] = 0;
     this.#shared.setSq(qid, SqWord.HEAD, 0);
   }
 
