@@ -314,6 +314,7 @@ export class Rig {
   /** The vCPU thread, then the serving side, then the vCPU thread again. Promises make no progress. */
   pump(): void {
     this.controller.safePoint(false);
+    this.shared.serverNotifier.testAndClear();
     while (this.server.ready());
     this.controller.safePoint(false);
   }
