@@ -6,10 +6,12 @@
  *     const { output, exitCode, ms } = await window.doorbell.exec("nvme list");
  */
 import type { BootStageTiming, ExecResult, Machine } from "../machine/api.ts";
+import type { CounterName } from "../trace/counters.ts";
 import type { TerminalView } from "./terminal/terminal.ts";
 
-export interface Automation
-  extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "counters" | "disks"> {
+export interface Automation extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "disks"> {
+  /** All counters since the boot (src/trace/counters.ts), and the data that I/O commands moved in bytes. */
+  counters(): Record<CounterName, number> & { bytes: number; bytesRead: number; bytesWritten: number };
   /** Runs a command in the guest's automation shell, once the present boot has reached the prompt. */
   exec(command: string): Promise<ExecResult>;
   /** Hard reset; resolves when the shell prompt is back. Asks nothing. */
@@ -42,7 +44,12 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
     get rescue() {
       return machine.rescue;
     },
-    counters: () => machine.counters(),
+    counters: () => {
+      const counters = machine.counters();
+      const bytesRead = counters.sectorsRead * 512;
+      const bytesWritten = counters.sectorsWritten * 512;
+      return { ...counters, bytes: bytesRead + bytesWritten, bytesRead, bytesWritten };
+    },
     disks: () => machine.disks(),
     bootStages: () => machine.bootStages,
     terminalText: () => terminal.text(),

@@ -320,6 +320,7 @@ export class NvmeController implements AdminServices {
       return;
     }
     addCounter(shared.counters, Counter.doorbellsRung);
+    shared.setSq(qid, SqWord.RUNG_TAIL, tail);
     shared.setSq(qid, SqWord.TAIL, tail);
     shared.serverNotifier.set();
   }
@@ -579,6 +580,7 @@ export class NvmeController implements AdminServices {
     shared.setSq(qid, SqWord.ENTRIES, entries);
     shared.setSq(qid, SqWord.CQID, cqid);
     shared.setSq(qid, SqWord.TAIL, 0);
+    shared.setSq(qid, SqWord.RUNG_TAIL, 0);
     shared.setSq(qid, SqWord.POSTED, shared.getSq(qid, SqWord.FETCHED));
     this.#unfetchedTail[qid] = -1;
     shared.setSq(qid, SqWord.STATE, SqState.ACTIVE);

@@ -44,7 +44,7 @@ const CONTROL_WORDS = Control.ALLOCATED_KIB + MAX_NAMESPACES;
 export const SqWord = {
   /** vCPU writes ACTIVE and DELETING, the server ABSENT (see SqState). */
   STATE: 0,
-  /** vCPU: the tail as of the last doorbell or sweep. */
+  /** vCPU: the tail as of the last doorbell or sweep. What it covers may be fetched on any host. */
   TAIL: 1,
   /** Server: next entry to fetch. */
   HEAD: 2,
@@ -56,8 +56,10 @@ export const SqWord = {
   FETCHED: 6,
   /** vCPU: completions posted, wrapping. FETCHED - POSTED commands are under way. */
   POSTED: 7,
+  /** vCPU: the tail as of the last doorbell write: tells elided doorbells from rung ones. */
+  RUNG_TAIL: 8,
 } as const;
-const SQ_WORDS = 8;
+const SQ_WORDS = 16;
 
 export const SqState = {
   ABSENT: 0,

@@ -57,6 +57,8 @@ export class IoServer implements AioHandler, IoServices {
   readonly #lastTail = new Int32Array(MAX_IO_QUEUES + 1);
   /** On a weakly ordered host: the tail up to which entries may be fetched without a further look. */
   readonly #believedTail = new Int32Array(MAX_IO_QUEUES + 1);
+  /** The tail that was last taken up, by queue: each counts once, in however many bursts it is served. */
+  readonly #countedTail = new Int32Array(MAX_IO_QUEUES + 1);
   /** Tails held back on a weakly ordered host, and the safe point count at which each was seen. */
   readonly #heldTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
   readonly #heldSince = new Int32Array(MAX_IO_QUEUES + 1);
@@ -177,6 +179,11 @@ export class IoServer implements AioHandler, IoServices {
     // A reset that switched the shadows off leaves doorbell words that mean nothing.
     if (head === tail || this.#resetRequested) return false;
 
+    if (tail !== this.#countedTail[qid]) {
+      this.#countedTail[qid] = tail;
+      if (tail !== shared.getSq(qid, SqWord.RUNG_TAIL)) addCounter(shared.counters, Counter.doorbellsElided);
+    }
+
     let fetched = 0;
     while (head !== tail && fetched < ARBITRATION_BURST) {
       if (shared.inFlight(qid) >= MAX_IN_FLIGHT) {
@@ -211,7 +218,6 @@ export class IoServer implements AioHandler, IoServices {
     if (this.#stronglyOrderedHost) {
       if (shadow === rung) return rung;
       addCounter(shared.counters, Counter.shadowTailsTaken);
-      addCounter(shared.counters, Counter.doorbellsElided);
       return shadow;
     }
     // What is left of a tail that was believed before.
@@ -227,7 +233,6 @@ export class IoServer implements AioHandler, IoServices {
     const safePoints = shared.getControl(Control.SAFE_POINTS);
     if (this.#heldTail[qid] === shadow && this.#heldSince[qid] !== safePoints) {
       this.#heldTail[qid] = -1;
-      addCounter(shared.counters, Counter.doorbellsElided);
       return shadow;
     }
     if (this.#heldTail[qid] !== shadow) {
@@ -254,6 +259,7 @@ export class IoServer implements AioHandler, IoServices {
 
   #forgetQueue(qid: number): void {
     this.#lastTail[qid] = 0;
+    this.#countedTail[qid] = 0;
     this.#heldTail[qid] = -1;
     this.#believedTail[qid] = 0;
     this.#shared.setSq(qid, SqWord.HEAD, 0);
