@@ -32,6 +32,7 @@ make_initramfs() {
     # Only what a program other than the shell looks up by path; the shell has the rest built in.
     for applet in mount umount stty reboot poweroff halt; do echo "slink /bin/$applet busybox 777 0 0"; done
   } >"$stage/list"
+  touch -d "@$SOURCE_DATE_EPOCH" "$stage"/*
   "$work/src/linux/usr/gen_init_cpio" -t "$SOURCE_DATE_EPOCH" "$stage/list" >"$work/initramfs.cpio"
   gzip -9nc "$work/initramfs.cpio" >"$images/initramfs.cpio.gz"
 }

@@ -105,6 +105,6 @@ build_util_linux() {
       --without-tinfo --without-readline --without-econf --without-cap-ng --without-libz \
       --without-python --without-btrfs --without-cryptsetup --without-audit --without-user \
       $no_autotools >/dev/null 2>&1
-    make -s -j "$jobs" $no_autotools lsblk fstrim blkdiscard blkid >/dev/null
+    make -s -j "$jobs" $no_autotools lsblk fstrim blkdiscard blkid libuuid.la >/dev/null
   )
 }
