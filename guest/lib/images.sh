@@ -85,17 +85,27 @@ stage_rootfs() {
 
 make_rootfs() {
   say "root file system"
-  local root=$work/rootfs image=$work/rootfs.ext4
+  local root=$work/rootfs image=$work/rootfs.ext4 path field
   stage_rootfs "$root"
   find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   truncate -s 48M "$image"
   # No lazy initialisation: a fresh disk must not be busy with itself while people measure it.
   # Few inodes, so that growing to 1 GiB writes little. resize= keeps room to grow to 32 GiB.
-  E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH mke2fs -q -F -t ext4 -b 4096 -I 256 -N 3072 -m 1 -L doorbell \
+  export E2FSPROGS_FAKE_TIME=$SOURCE_DATE_EPOCH
+  mke2fs -q -F -t ext4 -b 4096 -I 256 -N 3072 -m 1 -L doorbell \
     -O none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum \
     -J size=8 -e remount-ro -U d00bbe11-0000-4000-8000-000000000001 \
     -E hash_seed=d00bbe11-0000-4000-8000-000000000002,resize=8388608,lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0 \
     -d "$root" "$image"
+  # mke2fs copies the staging files' change times too, which nothing can set but debugfs.
+  find "$root" -printf '/%P\n' | while read -r path; do
+    for field in atime ctime crtime; do
+      echo "set_inode_field \"$path\" $field @$SOURCE_DATE_EPOCH"
+      echo "set_inode_field \"$path\" ${field}_extra 0"
+    done
+  done >"$work/times"
+  debugfs -w -f "$work/times" "$image" >/dev/null 2>"$work/times.log"
+  e2fsck -fn "$image" >/dev/null 2>&1 || { echo "the new file system is not clean" >&2; exit 1; }
   gzip -9nc "$image" >"$images/rootfs.ext4.gz"
 }
 
