@@ -6,6 +6,8 @@ import type { AdminServices } from "./admin_queue.ts";
 import {
   activeNamespaces,
   Cns,
+  highestNsid,
+  IDENTIFY_BYTES,
   identifyController,
   identifyNamespace,
   namespaceDescriptors,
@@ -58,7 +60,12 @@ function identify(services: AdminServices, command: AdminCommand): AdminResult {
   switch (command.cdw10 & 0xff) {
     case Cns.namespace:
       // Identifiers up to NN that are not active answer with zeroes (section 5.15.2.2); others are invalid.
-      if (!namespace) return Status.invalidNamespace;
+      if (!namespace) {
+        const inactive = command.nsid >= 1 && command.nsid <= highestNsid(services.namespaces);
+        return inactive
+          ? services.sendToHost(command, new Uint8Array(IDENTIFY_BYTES))
+          : Status.invalidNamespace;
+      }
       return services.sendToHost(
         command,
         identifyNamespace(namespace, services.allocatedBytes(namespace.nsid)),

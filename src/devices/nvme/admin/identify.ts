@@ -129,7 +129,8 @@ function totalBytes(namespaces: readonly NamespaceInfo[]): number {
   return namespaces.reduce((sum, namespace) => sum + namespace.blocks * 2 ** namespace.lbaShift, 0);
 }
 
-function highestNsid(namespaces: readonly NamespaceInfo[]): number {
+/** Number of Namespaces (NN): ids run from 1 to it. */
+export function highestNsid(namespaces: readonly NamespaceInfo[]): number {
   return namespaces.reduce((highest, namespace) => Math.max(highest, namespace.nsid), 0);
 }
 
