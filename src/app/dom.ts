@@ -23,3 +23,10 @@ export function setText(node: HTMLElement, text: string): void {
 
 /** Undoes what a view did; views return one. */
 export type Dispose = () => void;
+
+/** One of the places that index.html has for views. */
+export function slot(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new Error(`index.html has no element #${id}`);
+  return found;
+}

@@ -70,7 +70,7 @@ export interface MachineEvents {
   state: (state: MachineState, detail?: string) => void;
   /** The whole list, at each change. */
   boot: (stages: readonly BootStageTiming[]) => void;
-  /** Bytes from the guest's serial console, batched to about one call a frame. */
+  /** Bytes from the guest's serial console, batched to about one call a frame. The first listener gets what came before. */
   output: (bytes: Uint8Array) => void;
   /** A sentence for the user: what happened and what to do next. */
   notice: (message: string) => void;
@@ -84,6 +84,8 @@ export interface Machine {
   /** True when the initramfs offered its rescue shell because the system disk did not mount. */
   readonly rescue: boolean;
   readonly bootStages: readonly BootStageTiming[];
+  /** When the present boot began, on performance.now()'s scale. */
+  readonly startedAt: number;
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void;
 

@@ -54,6 +54,8 @@ class WorkerMachine implements Machine {
     output: new Set(),
     notice: new Set(),
   };
+  /** Console output from before there was a terminal. */
+  readonly #unheard: Uint8Array[] = [];
   #state: MachineState = "new";
   #ready = Promise.withResolvers<void>();
   #rescue = false;
@@ -84,12 +86,17 @@ class WorkerMachine implements Machine {
     return this.#rescue;
   }
 
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
   get bootStages(): readonly BootStageTiming[] {
     return this.#stages;
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
     this.#listeners[event].add(listener);
+    if (event === "output") for (const bytes of this.#unheard.splice(0)) this.#emit("output", bytes);
     return () => this.#listeners[event].delete(listener);
   }
 
@@ -305,6 +312,7 @@ class WorkerMachine implements Machine {
     });
     console.onmessage = (event: MessageEvent<Uint8Array>) => {
       watch.receive(event.data);
+      if (this.#listeners.output.size === 0) this.#unheard.push(event.data);
       this.#emit("output", event.data);
     };
     const life = { vcpu, console, agent };

@@ -43,7 +43,6 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
   panelEl.replaceChildren(panel);
 
   let stages: readonly BootStageTiming[] = machine.bootStages;
-  let startedAt = performance.now();
   /** Where stages that never ended are cut off, once the boot is over one way or the other. */
   let endedAt: number | undefined;
   let frame = 0;
@@ -54,7 +53,7 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
   };
 
   const draw = () => {
-    const waterfall = layOut(stages, (endedAt ?? performance.now()) - startedAt);
+    const waterfall = layOut(stages, (endedAt ?? performance.now()) - machine.startedAt);
     drawRows(rows, waterfall, machine.state === "failed");
     const text = summary(machine, waterfall);
     setText(line, text.line);
@@ -71,9 +70,8 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
 
   const onState = () => {
     if (machine.state === "booting") {
-      startedAt = performance.now();
       endedAt = undefined;
-      stages = [];
+      stages = machine.bootStages;
       open(true);
     } else {
       endedAt ??= performance.now();

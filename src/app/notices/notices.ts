@@ -68,6 +68,7 @@ export function mountNotices(el: HTMLElement): Notices {
         slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
       };
       const off = [machine.on("notice", notice), machine.on("state", (_, detail) => onState(detail))];
+      onState();
       return () => {
         clearTimeout(slowTimer);
         for (const dispose of off) dispose();

@@ -77,6 +77,8 @@ class FakeMachine implements Machine {
     return this.#variant === "rescue";
   }
 
+  startedAt = 0;
+
   get bootStages(): readonly BootStageTiming[] {
     return this.#stages;
   }
@@ -89,6 +91,7 @@ class FakeMachine implements Machine {
   async start(): Promise<void> {
     const boot = ++this.#boot;
     const startedAt = performance.now();
+    this.startedAt = startedAt;
     let printed = 0;
     this.#setState("booting");
     while (boot === this.#boot) {

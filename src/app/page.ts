@@ -1,0 +1,41 @@
+/** The views of the page, around a machine. */
+import type { Machine } from "../machine/api.ts";
+import { makeAutomation } from "./automation.ts";
+import { mountBoot } from "./boot/boot.ts";
+import { makeActions } from "./controls/actions.ts";
+import { mountToolbar, type Toolbar } from "./controls/toolbar.ts";
+import { slot } from "./dom.ts";
+import { openHelp } from "./help/help.ts";
+import { mountNotices } from "./notices/notices.ts";
+import { mountStatus } from "./status/status.ts";
+import { mountTerminal } from "./terminal/terminal.ts";
+
+/** Mounts all views and makes `window.doorbell`. `messages` are for the user to read. */
+export function mountPage(machine: Machine, messages: readonly string[]): void {
+  const notices = mountNotices(slot("notices"));
+  for (const message of messages) notices.notice(message);
+
+  let toolbar: Toolbar | undefined;
+  const terminal = mountTerminal(slot("terminal"), machine, () => toolbar?.focus());
+  const actions = makeActions(machine, { restarting: () => terminal.focus(), failed: notices.notice });
+  toolbar = mountToolbar(
+    slot("toolbar"),
+    actions,
+    () => openHelp(terminal),
+    () => terminal.focus(),
+  );
+  mountBoot(slot("boot"), slot("boot-stages"), machine);
+  mountStatus(slot("status"), machine);
+  notices.watch(machine, actions);
+  machine.on("state", state => {
+    if (state === "running") focusUnlessBusy(() => terminal.focus());
+  });
+
+  window.doorbell = makeAutomation(machine, terminal);
+  focusUnlessBusy(() => terminal.focus());
+}
+
+/** Takes the keyboard focus for the terminal unless someone is using it elsewhere. */
+function focusUnlessBusy(focus: () => void): void {
+  if (document.activeElement === document.body || document.activeElement === null) focus();
+}
