@@ -1,6 +1,8 @@
 # Programs whose Debian binaries would be too big, or drag too much along. Each is Debian's source package, built for i386 with fewer features.
 
 lib32=$sysroot/usr/lib/i386-linux-gnu
+# On i386 position-independent code is larger and slower.
+fixed="-no-pie -fno-pie"
 
 build_programs() {
   export SYSROOT=$sysroot
@@ -63,7 +65,7 @@ build_fio() {
   say "fio"
   (
     cd "$work/src/fio"
-    ./configure --cc="$cc32 -isystem $sysroot/usr/include -L$lib32" --cpu=x86 --disable-native \
+    ./configure --cc="$cc32 $fixed -isystem $sysroot/usr/include -L$lib32" --cpu=x86 --disable-native \
       --disable-numa --disable-rdma --disable-rados --disable-rbd --disable-http --disable-gfapi \
       --disable-libnfs --disable-pmem --disable-xnvme --disable-libzbc --disable-tcmalloc \
       --disable-dfs >/dev/null
@@ -84,7 +86,7 @@ build_nvme() {
   (
     cd "$work/src/nvme-cli"
     cp "$guest/nvme-config.h" config.h
-    $cc32 -Os -std=gnu99 -D_GNU_SOURCE -include config.h -I. -Iccan -w \
+    $cc32 $fixed -Os -std=gnu99 -D_GNU_SOURCE -include config.h -I. -Iccan -w \
       -isystem "$sysroot/usr/include" -isystem "$sysroot/usr/include/json-c" \
       -ffunction-sections -fdata-sections -Wl,--gc-sections -o nvme \
       fabrics.c nvme.c nvme-models.c nvme-print.c nvme-rpmb.c nvme-wrap.c plugin.c libnvme-wrap.c \
