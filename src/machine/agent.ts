@@ -58,6 +58,12 @@ export class AgentClient {
     for (let i = 0; i < bytes.length; i++) {
       if (this.#partial) {
         start = i + 1;
+        // The 1Eh before was output; this one may start the record.
+        if (bytes[i] === RECORD) {
+          this.#notARecord();
+          this.#partial = [RECORD];
+          continue;
+        }
         this.#partial.push(bytes[i]);
         if (bytes[i] === NEWLINE) this.#endOfRecord();
         else if (this.#partial.length > MAX_RECORD) this.#notARecord();

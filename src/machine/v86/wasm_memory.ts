@@ -12,6 +12,7 @@ const LIMITS_SHARED_WITH_MAXIMUM = 3;
 /** 65536 pages of 64 KiB, the most that 32-bit memory can have. */
 const MAXIMUM_PAGES = 65536;
 const HEADER_BYTES = 8;
+const MAGIC = [0x00, 0x61, 0x73, 0x6d];
 const EXTERNAL_MEMORY = 2;
 
 /** A v86.wasm whose one own memory is shared. Throws if the module does not look as expected. */
@@ -52,10 +53,12 @@ interface Section {
 }
 
 function* sections(module: Uint8Array): Generator<Section> {
+  if (!MAGIC.every((byte, i) => module[i] === byte)) throw new Error("this is no WebAssembly module");
   let at = HEADER_BYTES;
   while (at < module.length) {
     const id = module[at];
     const size = readU32(module, at + 1);
+    if (size.next + size.value > module.length) throw new Error("a WebAssembly section is cut off");
     yield { id, sizeAt: at + 1, body: size.next, end: size.next + size.value };
     at = size.next + size.value;
   }
@@ -92,6 +95,7 @@ function readU32(bytes: Uint8Array, at: number): { readonly value: number; reado
   let value = 0;
   let next = at;
   for (let shift = 0; ; shift += 7) {
+    if (next >= bytes.length || shift > 28) throw new Error("a number in a WebAssembly module does not end");
     const byte = bytes[next++];
     value += (byte & 0x7f) * 2 ** shift;
     if (byte < 0x80) return { value, next };
