@@ -107,6 +107,8 @@ build_util_linux() {
       --without-tinfo --without-readline --without-econf --without-cap-ng --without-libz \
       --without-python --without-btrfs --without-cryptsetup --without-audit --without-user \
       $no_autotools >/dev/null 2>&1
+    # The build folder must not become a library search path.
+    sed -i 's|^hardcode_libdir_flag_spec=.*|hardcode_libdir_flag_spec=""|; s|^runpath_var=.*|runpath_var=DIE_RPATH_DIE|' libtool
     make -s -j "$jobs" $no_autotools lsblk fstrim blkdiscard blkid libuuid.la >/dev/null
   )
 }
