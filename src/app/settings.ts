@@ -2,18 +2,20 @@
  * The machine's settings as the page chooses them: defaults, and the URL parameters that change them so that a link or
  * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`.
  */
-import type { MachineSettings, ServingMode, ShadowDoorbells } from "../machine/api.ts";
+import type { InterruptKind, MachineSettings, ServingMode, ShadowDoorbells } from "../machine/api.ts";
 
 export const defaultSettings: MachineSettings = {
   memoryMiB: 256,
   serving: "iothread+poll",
   shadowDoorbells: "dbbuf",
+  interrupts: "msix",
   pollMaxUs: 1000,
   haltPollMaxUs: 200,
   kernelArguments: "",
 };
 
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
+const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
 const shadowModes: readonly ShadowDoorbells[] = ["off", "dbbuf"];
 
 /** x86 kernel command lines end at 2048 characters; the machine needs some of them itself. */
@@ -33,6 +35,7 @@ const parameters: readonly Parameter[] = [
   integer("memory", 96, 2048, "MiB", memoryMiB => ({ memoryMiB })),
   oneOf("serving", servingModes, serving => ({ serving })),
   oneOf("shadow", shadowModes, shadowDoorbells => ({ shadowDoorbells })),
+  oneOf("interrupts", interruptKinds, interrupts => ({ interrupts })),
   integer("pollMaxUs", 0, 1_000_000, "µs", pollMaxUs => ({ pollMaxUs })),
   integer("haltPollMaxUs", 0, 1_000_000, "µs", haltPollMaxUs => ({ haltPollMaxUs })),
   {

@@ -7,11 +7,15 @@ export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
 /** Which shadow doorbell extension the controller offers. */
 export type ShadowDoorbells = "off" | "dbbuf";
 
+/** How the controller interrupts: by its pin, or by messages to the local APIC. */
+export type InterruptKind = "intx" | "msix";
+
 export interface MachineSettings {
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   readonly serving: ServingMode;
   readonly shadowDoorbells: ShadowDoorbells;
+  readonly interrupts: InterruptKind;
   /** Longest busy wait of the iothread before it sleeps, in microseconds. */
   readonly pollMaxUs: number;
   /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */

@@ -25,8 +25,11 @@ import {
 const GIB = 1 << 30;
 const systemDisk: DiskConfig = { name: "system", nsid: 1, byteLength: GIB };
 const scratchDisk: DiskConfig = { name: "scratch", nsid: 2, byteLength: GIB };
-/** The machine has no ACPI tables and no MP table: without this the kernel's first words would be about that. */
-const MACHINE_ARGUMENTS = "acpi=off nolapic loglevel=3";
+/**
+ * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
+ * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
+ */
+const machineArguments = { intx: "acpi=off nolapic loglevel=3", msix: "acpi=off lapic loglevel=3" } as const;
 const diskConfigs = [systemDisk, scratchDisk];
 
 export function createMachine(settings: MachineSettings): Machine {
@@ -208,12 +211,13 @@ class WorkerMachine implements Machine {
           kernel,
           initrd,
           commandLine:
-            `${images.manifest.cmdline} ${MACHINE_ARGUMENTS} ${this.settings.kernelArguments}`.trim(),
+            `${images.manifest.cmdline} ${machineArguments[this.settings.interrupts]} ${this.settings.kernelArguments}`.trim(),
           memoryBytes: this.settings.memoryMiB * 2 ** 20,
           shared: shared.buffer,
           namespaces,
           shadowDoorbells: this.settings.shadowDoorbells,
           haltPollMaxUs: this.settings.haltPollMaxUs,
+          interrupts: this.settings.interrupts,
           serialPorts: [serial[0].port2, serial[1].port2],
         },
         [serial[0].port2, serial[1].port2],

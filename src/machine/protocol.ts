@@ -1,6 +1,6 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
-import type { DiskStatus, ShadowDoorbells } from "./api.ts";
+import type { DiskStatus, InterruptKind, ShadowDoorbells } from "./api.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -20,6 +20,7 @@ export interface VcpuWorkerConfig {
   readonly namespaces: readonly NamespaceInfo[];
   readonly shadowDoorbells: ShadowDoorbells;
   readonly haltPollMaxUs: number;
+  readonly interrupts: InterruptKind;
   /** Serial ports 0 and 1: bytes in both directions, as Uint8Array messages. */
   readonly serialPorts: readonly [MessagePort, MessagePort];
 }

@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import wasmUrl from "v86/build/v86.wasm?gzip";
 import { NvmeController } from "../devices/nvme/controller.ts";
-import { SharedState } from "../devices/nvme/shared_state.ts";
+import { MAX_IO_QUEUES, SharedState } from "../devices/nvme/shared_state.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 import { controllerIdentity, pciIds } from "./identity.ts";
@@ -35,6 +35,7 @@ const api: VcpuWorkerApi = {
     const made = await createEmulator({
       ...config,
       wasm: await wasm,
+      localApic: config.interrupts === "msix",
       onReboot: () => {
         void made.v86.stop();
         onEvent("reboot");
@@ -43,25 +44,30 @@ const api: VcpuWorkerApi = {
     emulator = made;
     const { cpu, memory, v86 } = made;
 
-    let pin: PciFunction | undefined;
+    let pciFunction: PciFunction | undefined;
+    const msixVectors = config.interrupts === "msix" ? MAX_IO_QUEUES + 1 : 0;
     const controller = new NvmeController({
       memory,
       shared,
       identity: controllerIdentity,
       namespaces: config.namespaces,
+      msixVectors,
       doorbellBufferConfig: config.shadowDoorbells === "dbbuf",
       host: {
-        setInterruptPin: level => pin?.setInterruptPin(level),
+        setInterruptPin: level => pciFunction?.setInterruptPin(level),
+        msixEnabled: () => pciFunction?.msixEnabled ?? false,
+        raiseVector: vector => pciFunction?.raiseVector(vector),
         memoryWritten: (start, end) => cpu.jit_dirty_cache(start, end),
         now: () => performance.now(),
       },
     });
-    pin = new PciFunction(cpu, {
+    pciFunction = new PciFunction(cpu, {
       name: "nvme",
       device: NVME_DEVICE,
       ...pciIds,
       classCode: [0x01, 0x08, 0x02],
       mmio: controller,
+      msixVectors,
     });
 
     const serialPorts = config.serialPorts.map((port, index) => {
@@ -73,7 +79,18 @@ const api: VcpuWorkerApi = {
     let lastOutput = 0;
     new RunLoop({
       emulator: v86,
-      device: controller,
+      device: {
+        safePoint(idle) {
+          controller.safePoint(idle);
+          pciFunction?.safePoint();
+        },
+        get hasWork() {
+          return controller.hasWork;
+        },
+        get ioInFlight() {
+          return controller.ioInFlight;
+        },
+      },
       notifier: shared.vcpuNotifier,
       turn: createEventLoopTurn(new MessageChannel()),
       counters: shared.counters,

@@ -25,6 +25,7 @@ export class CompletionQueue {
   submissionQueues = 0;
   head = 0;
   tail = 0;
+  #posted = false;
   /** Phase tag of the next entry: 1 in the first lap. */
   #phase = 1;
 
@@ -50,6 +51,13 @@ export class CompletionQueue {
 
   get isFull(): boolean {
     return this.#next(this.tail) === this.head;
+  }
+
+  /** Have entries been posted since the last call? */
+  takePosted(): boolean {
+    const posted = this.#posted;
+    this.#posted = false;
+    return posted;
   }
 
   get waiting(): number {
@@ -97,6 +105,7 @@ export class CompletionQueue {
     Atomics.store(words, w + 3, cid | (this.#phase << 16) | (status << 17));
     this.tail = this.#next(this.tail);
     if (this.tail === 0) this.#phase ^= 1;
+    this.#posted = true;
   }
 
   #next(index: number): number {

@@ -9,6 +9,7 @@ import { Features } from "./admin/features.ts";
 import type { ControllerIdentity } from "./admin/identify.ts";
 import type { LogSources } from "./admin/log_pages.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
+import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
 import {
   CompletionWord,
@@ -38,9 +39,7 @@ import {
 import { Status, type StatusCode } from "./spec/status.ts";
 
 /** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
-export interface ControllerHost {
-  /** Drives the interrupt pin. `true` only comes from safePoint(), `false` also from a register write. */
-  setInterruptPin(level: boolean): void;
+export interface ControllerHost extends InterruptHost {
   /** The range [start, end) of guest memory was written by DMA: forget code compiled from it. */
   memoryWritten(start: number, end: number): void;
   /** Milliseconds, monotonic. */
@@ -53,6 +52,8 @@ export interface ControllerOptions {
   readonly host: ControllerHost;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
+  /** MSI-X vectors of the function; with none there is the pin, whose only vector is 0. */
+  readonly msixVectors: number;
   /** Offer Doorbell Buffer Config? */
   readonly doorbellBufferConfig: boolean;
 }
@@ -73,12 +74,14 @@ export class NvmeController implements AdminServices {
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
   readonly doorbellBufferConfig: boolean;
+  readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues = new Map<number, CompletionQueue>();
   readonly #shared: SharedState;
   readonly #host: ControllerHost;
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
+  readonly #interrupts: Interrupts;
   readonly #errorLog = new ErrorLog();
   readonly #madeAt: number;
 
@@ -88,7 +91,6 @@ export class NvmeController implements AdminServices {
   #aqa = 0;
   readonly #asq = new Uint32Array(2);
   readonly #acq = new Uint32Array(2);
-  #interruptMask = 0;
 
   // What dies with a reset.
   features = new Features();
@@ -103,7 +105,6 @@ export class NvmeController implements AdminServices {
   #shutdownRequested = 0;
   /** Unfetched shadow tails as of the last safe point, by queue: -1 where there was none, BAD_TAIL + what was reported. */
   readonly #unfetchedTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
-  #pin = false;
 
   constructor(options: ControllerOptions) {
     this.memory = options.memory;
@@ -114,6 +115,8 @@ export class NvmeController implements AdminServices {
     this.#host = options.host;
     this.#commands = adminCommands(options);
     this.#transfer = new HostTransfer(options.memory, (start, end) => options.host.memoryWritten(start, end));
+    this.#interrupts = new Interrupts(options.host, options.shared.counters);
+    this.msixVectors = options.msixVectors;
     this.#madeAt = options.host.now();
     this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
   }
@@ -132,7 +135,7 @@ export class NvmeController implements AdminServices {
         return VERSION;
       case Register.INTMS:
       case Register.INTMC:
-        return this.#interruptMask;
+        return this.#interrupts.mask;
       case Register.CC:
         return this.#cc;
       case Register.CSTS:
@@ -163,11 +166,11 @@ export class NvmeController implements AdminServices {
     }
     switch (offset) {
       case Register.INTMS:
-        this.#interruptMask |= value & 1;
-        this.#updatePin(false);
+        this.#interrupts.mask |= value & 1;
+        this.#updateInterrupts(false);
         return;
       case Register.INTMC:
-        this.#interruptMask &= ~(value & 1);
+        this.#interrupts.mask &= ~(value & 1);
         return;
       case Register.CC:
         this.#configure(value);
@@ -245,7 +248,7 @@ export class NvmeController implements AdminServices {
     this.#unfetchedTail.fill(-1);
     this.features = new Features();
     this.asyncEvents = this.#newAsyncEvents();
-    this.#interruptMask = 0;
+    this.#interrupts.mask = 0;
     this.#enableWhenReset = false;
     this.#resetting = true;
     // RDY stays for now; a shutdown that was notified before is over (section 7.6.2).
@@ -257,7 +260,7 @@ export class NvmeController implements AdminServices {
     shared.setControl(Control.HIGHEST_SQ, 0);
     this.featuresChanged();
     shared.serverNotifier.set();
-    this.#updatePin(false);
+    this.#updateInterrupts(false);
   }
 
   #finishReset(): void {
@@ -302,7 +305,7 @@ export class NvmeController implements AdminServices {
       if (isTail ? !admin.ring(value) : !admin.cq.advanceHead(value)) {
         this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
       }
-      if (!isTail) this.#updatePin(false);
+      if (!isTail) this.#updateInterrupts(false);
       return;
     }
     if (isTail) this.#ringTail(qid, value);
@@ -336,7 +339,7 @@ export class NvmeController implements AdminServices {
       return;
     }
     if (this.#shadowEnabled) this.#armCqEventIdx(cq);
-    this.#updatePin(false);
+    this.#updateInterrupts(false);
   }
 
   #badDoorbell(qid: number, event: AsyncEvent): void {
@@ -382,7 +385,7 @@ export class NvmeController implements AdminServices {
       this.#readCqShadows();
       this.#sweep(idle);
     }
-    this.#updatePin(true);
+    this.#updateInterrupts(true);
   }
 
   /** Moves completions from the ring into the guest's completion queues. */
@@ -499,9 +502,12 @@ export class NvmeController implements AdminServices {
 
   /**
    * EventIdx of a completion queue: the head itself, so that the next move of the head rings (never the tail: then a
-   * full queue's guest would never tell, museum 2). The pin needs to know each time, to fall when the queue is empty.
+   * full queue's guest would never tell, museum 2). The pin needs to know of each move, to fall when the queue is
+   * empty. With MSI-X nothing depends on it, and the EventIdx stays behind: a full queue's shadow head is read at each
+   * safe point.
    */
   #armCqEventIdx(cq: CompletionQueue): void {
+    if (this.#host.msixEnabled()) return;
     const page = this.#shared.control[Control.EVENT_IDX_PAGE] >>> 0;
     Atomics.store(this.memory.words, (page + cqShadowOffset(cq.id)) >>> 2, cq.head);
   }
@@ -634,28 +640,22 @@ export class NvmeController implements AdminServices {
     this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
   }
 
-  // --- Interrupt pin (section 7.5.1)
+  // --- Interrupts (section 7.5)
 
-  /** The pin is asserted while an unmasked queue with interrupts has entries that the host has not consumed. */
-  #updatePin(mayRaise: boolean): void {
+  #updateInterrupts(mayRaise: boolean): void {
     this.#postWaiting();
-    const level = this.#interruptMask === 0 && this.#anyUnconsumed();
-    if (level === this.#pin || (level && !mayRaise)) return;
-    this.#pin = level;
-    if (level) addCounter(this.#shared.counters, Counter.interrupts);
-    this.#host.setInterruptPin(level);
+    this.#interrupts.update(this.#allCompletionQueues(), mayRaise);
+  }
+
+  *#allCompletionQueues(): Generator<CompletionQueue> {
+    if (this.#adminQueue) yield this.#adminQueue.cq;
+    yield* this.completionQueues.values();
   }
 
   #postWaiting(): void {
     this.#adminQueue?.cq.postWaiting(() => {});
     for (const cq of this.completionQueues.values())
       if (cq.waiting > 0) cq.postWaiting(sqid => this.#posted(sqid));
-  }
-
-  #anyUnconsumed(): boolean {
-    if (this.#adminQueue && !this.#adminQueue.cq.isEmpty) return true;
-    for (const cq of this.completionQueues.values()) if (cq.interruptsEnabled && !cq.isEmpty) return true;
-    return false;
   }
 
   // --- The machine's own reset

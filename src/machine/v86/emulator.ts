@@ -12,6 +12,8 @@ export interface EmulatorOptions {
   readonly initrd: ArrayBuffer;
   readonly commandLine: string;
   readonly memoryBytes: number;
+  /** Give the machine a local APIC, which MSI-X needs. */
+  readonly localApic: boolean;
   /** The guest asked for a reboot (keyboard controller, reset port, triple fault). */
   readonly onReboot: () => void;
 }
@@ -40,7 +42,8 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     bzimage: { buffer: options.kernel },
     initrd: { buffer: options.initrd },
     cmdline: options.commandLine,
-    acpi: false,
+    // v86 has its local APIC only together with ACPI.
+    acpi: options.localApic,
     uart1: true,
     // No network card: v86 would let it share our interrupt line, and does not OR the levels of a shared line.
     net_device: { type: "none" },

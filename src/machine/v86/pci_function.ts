@@ -1,9 +1,18 @@
+import { LocalApic } from "./local_apic.ts";
+import { MsixTable } from "./msix.ts";
 import { type V86Cpu, words } from "./seams.ts";
 
-/** Register accesses of a PCI function's memory BAR, at byte offsets, 32 bits wide. */
+/** Register accesses of a PCI function's memory BAR, at byte offsets. */
 export interface MmioHandler {
+  /** 32 bits wide. */
   readRegister(offset: number): number;
   writeRegister(offset: number, value: number): void;
+  /**
+   * 8 bits wide, for devices that have narrow registers; v86 makes two of a 16-bit access. Without them a read takes
+   * its byte out of a 32-bit read, and a write does nothing (NVMe 1.4, section 3.1: undefined).
+   */
+  readByte?(offset: number): number;
+  writeByte?(offset: number, value: number): void;
 }
 
 export interface PciFunctionOptions {
@@ -15,6 +24,10 @@ export interface PciFunctionOptions {
   /** Class, subclass, programming interface. */
   readonly classCode: readonly [number, number, number];
   readonly mmio: MmioHandler;
+  /** MSI-X vectors; 0 for a function that has the pin alone. The machine must have a local APIC for them. */
+  readonly msixVectors: number;
+  /** Further capabilities, without their pointers to the next one. */
+  readonly capabilities?: readonly Uint8Array[];
 }
 
 /** v86 maps MMIO in blocks of this size, so the BAR is one block. */
@@ -27,6 +40,9 @@ const EFLAGS_IF = 1 << 9;
 const BAR0_WORD = 4;
 const BAR1_WORD = 5;
 const COMMAND_WORD = 1;
+const CAPABILITIES_POINTER = 0x34;
+const STATUS_CAPABILITIES_LIST = 1 << 4;
+const FIRST_CAPABILITY = 0x40;
 
 /** Where a BAR must not go: the VGA frame buffer, and from the IOAPIC up (IOAPIC, LAPIC, BIOS). */
 const FORBIDDEN: readonly (readonly [start: number, end: number])[] = [
@@ -35,7 +51,7 @@ const FORBIDDEN: readonly (readonly [start: number, end: number])[] = [
 ];
 
 /**
- * A PCI function on v86's bus with one 64-bit memory BAR and interrupt pin A.
+ * A PCI function on v86's bus with one 64-bit memory BAR, interrupt pin A and, where the machine has a local APIC, MSI-X.
  *
  * v86 keeps memory BARs where they were first and ignores 32-bit writes to the command register; Linux can live with
  * that at boot, but not when a device is removed and found again. The bus's write function is therefore wrapped on
@@ -47,6 +63,7 @@ export class PciFunction {
   readonly #space: Int32Array;
   readonly #flags: Int32Array;
   readonly #mmio: MmioHandler;
+  readonly #msix: MsixTable | undefined;
   #mapped = -1;
   #underneath: readonly unknown[] = [];
 
@@ -64,6 +81,14 @@ export class PciFunction {
       pci_bars: [],
       name: options.name,
     });
+    if (options.msixVectors > 0) {
+      const apic = new LocalApic(cpu);
+      this.#msix = new MsixTable(
+        options.msixVectors,
+        () => this.#space[FIRST_CAPABILITY >> 2],
+        vector => apic.request(vector),
+      );
+    }
     const write32 = pci.pci_write32.bind(pci);
     pci.pci_write32 = (address, value) => {
       if (((address >>> 8) & 0xffff) === this.#id && this.#write32(address & 0xff, value)) return;
@@ -87,6 +112,21 @@ export class PciFunction {
     flags[0] &= ~EFLAGS_IF;
     pci.lower_irq(this.#id);
     flags[0] |= interruptFlag;
+  }
+
+  /** Has the guest switched MSI-X on? Then the pin is not used. */
+  get msixEnabled(): boolean {
+    return this.#msix?.enabled ?? false;
+  }
+
+  /** Sends an MSI-X message, or keeps it while it is masked. At safe points only. */
+  raiseVector(vector: number): void {
+    this.#msix?.raise(vector);
+  }
+
+  /** Sends messages whose mask is gone. At each safe point. */
+  safePoint(): void {
+    this.#msix?.deliverPending();
   }
 
   /** A 32-bit write into configuration space. True if it was dealt with here. */
@@ -132,21 +172,34 @@ export class PciFunction {
     this.#underneath = maps.map(map => map[base >>> BLOCK_BITS]);
     this.#mapped = base;
     const offset = (address: number) => (address >>> 0) - base;
-    const mmio = this.#mmio;
     const enabled = () => (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
-    const read32 = (address: number) => (enabled() ? mmio.readRegister(offset(address)) : -1);
     cpu.io.mmap_register(
       base,
       BAR_BYTES,
-      address => (read32(address & ~3) >>> ((address & 3) * 8)) & 0xff,
-      // Narrow writes have no meaning to the controller (NVMe 1.4, section 3.1: undefined).
-      () => {},
-      read32,
+      address => (enabled() ? this.#readByte(offset(address)) : 0xff),
       (address, value) => {
-        if (enabled()) mmio.writeRegister(offset(address), value);
+        if (enabled()) this.#mmio.writeByte?.(offset(address), value & 0xff);
+      },
+      address => (enabled() ? this.#read(offset(address)) : -1),
+      (address, value) => {
+        if (enabled()) this.#write(offset(address), value);
       },
     );
     cpu.full_clear_tlb();
+  }
+
+  #read(offset: number): number {
+    return this.#msix?.owns(offset) ? this.#msix.readRegister(offset) : this.#mmio.readRegister(offset);
+  }
+
+  #write(offset: number, value: number): void {
+    if (this.#msix?.owns(offset)) this.#msix.writeRegister(offset, value);
+    else this.#mmio.writeRegister(offset, value);
+  }
+
+  #readByte(offset: number): number {
+    if (this.#mmio.readByte && !this.#msix?.owns(offset)) return this.#mmio.readByte(offset);
+    return (this.#read(offset & ~3) >>> ((offset & 3) * 8)) & 0xff;
   }
 }
 
@@ -164,5 +217,18 @@ function configurationSpace(options: PciFunctionOptions): number[] {
   view.setUint16(0x2c, options.vendorId, true);
   view.setUint16(0x2e, options.deviceId, true);
   bytes[0x3d] = 1; // interrupt pin A
+  const capabilities = [...(options.capabilities ?? [])];
+  // First, so that its control word has a known place.
+  if (options.msixVectors > 0) capabilities.unshift(MsixTable.capability(options.msixVectors));
+  let at = FIRST_CAPABILITY;
+  let pointer = CAPABILITIES_POINTER;
+  for (const capability of capabilities) {
+    bytes[pointer] = at;
+    bytes.set(capability, at);
+    pointer = at + 1;
+    bytes[pointer] = 0;
+    at = (at + capability.length + 3) & ~3;
+  }
+  if (capabilities.length > 0) view.setUint16(0x06, STATUS_CAPABILITIES_LIST, true);
   return [...bytes];
 }

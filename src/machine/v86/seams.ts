@@ -69,6 +69,10 @@ export interface V86Cpu {
   readonly memory_map_write32: unknown[];
   jit_dirty_cache(start: number, end: number): void;
   full_clear_tlb(): void;
+  /** Delivers what the interrupt controllers have, if the guest takes interrupts. At safe points only. */
+  handle_irqs(): void;
+  /** Address of the local APIC's state in wasm memory. */
+  get_apic_addr(): number;
   jit_clear_cache(): void;
   codegen_finalize_finished(index: number, start: number, flags: number): void;
   /** Called with (wasm table index, code start, state flags, address and length of the module in wasm memory). */
@@ -104,6 +108,8 @@ export const JIT_TABLE_OFFSET = 1024;
 const functionsOfCpu = [
   "jit_dirty_cache",
   "full_clear_tlb",
+  "handle_irqs",
+  "get_apic_addr",
   "jit_clear_cache",
   "codegen_finalize",
   "codegen_finalize_finished",

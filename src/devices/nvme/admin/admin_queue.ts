@@ -21,6 +21,7 @@ export interface AdminServices {
   readonly features: Features;
   readonly asyncEvents: AsyncEvents;
   readonly logSources: LogSources;
+  readonly msixVectors: number;
   readonly maxTransferBytes: number;
   readonly completionQueues: Map<number, CompletionQueue>;
   readonly ioQueuesExist: boolean;

@@ -38,7 +38,7 @@ export function createIoCq(services: AdminServices, command: AdminCommand): Admi
   const interruptsEnabled = (command.cdw11 & 2) !== 0;
   const vector = command.cdw11 >>> 16;
   // A pin has vector 0 alone.
-  if (vector !== 0) return Status.invalidInterruptVector;
+  if (vector >= Math.max(1, services.msixVectors)) return Status.invalidInterruptVector;
   services.completionQueues.set(
     id,
     new CompletionQueue(services.memory, id, command.prp1, entries(command), interruptsEnabled, vector),

@@ -78,6 +78,7 @@ export interface DiskOptions {
 export interface RigOptions {
   readonly disks?: readonly DiskOptions[];
   readonly doorbellBufferConfig?: boolean;
+  readonly msixVectors?: number;
   readonly stronglyOrderedHost?: boolean;
   readonly ramBytes?: number;
 }
@@ -208,6 +209,9 @@ export class Rig {
   /** The interrupt pin and all its changes. */
   pin = false;
   pinChanges: boolean[] = [];
+  /** Whether the guest has switched MSI-X on, and the vectors of the messages sent. */
+  msixEnabled = false;
+  messages: number[] = [];
   /** memoryWritten() calls. */
   dirtied: [start: number, end: number][] = [];
   /** A register write is going on. */
@@ -245,11 +249,17 @@ export class Rig {
       },
       namespaces: disks.map(({ info }) => info),
       doorbellBufferConfig: options.doorbellBufferConfig ?? true,
+      msixVectors: options.msixVectors ?? 0,
       host: {
         setInterruptPin: level => {
           if (level && this.inRegisterWrite) throw new Error("interrupt raised within a register write");
           this.pin = level;
           this.pinChanges.push(level);
+        },
+        msixEnabled: () => this.msixEnabled,
+        raiseVector: vector => {
+          if (this.inRegisterWrite) throw new Error("message sent within a register write");
+          this.messages.push(vector);
         },
         memoryWritten: (start, end) => this.dirtied.push([start, end]),
         now: () => this.nowMs,
@@ -277,6 +287,7 @@ export class Rig {
     const at = this.#nextPage;
     this.#nextPage += Math.ceil(bytes / PAGE) * PAGE;
     if (this.#nextPage > this.memory.byteLength) throw new Error("guest RAM is used up");
+    this.memory.bytes.fill(0, at, this.#nextPage);
     return at;
   }
 
