@@ -210,7 +210,10 @@ export class IoServer implements AioHandler, IoServices {
     const rung = shared.getSq(qid, SqWord.TAIL);
     const rungNow = rung !== this.#lastTail[qid];
     this.#lastTail[qid] = rung;
-    if (shared.getControl(Control.SHADOW_ENABLED) === 0) return rung;
+    if (shared.getControl(Control.SHADOW_ENABLED) === 0) {
+      this.#believedTail[qid] = rung;
+      return rung;
+    }
 
     const shadow = this.#shadowTail(qid);
     // Checked as an MMIO doorbell is (museum 6); the vCPU thread's sweep reports it to the guest.
