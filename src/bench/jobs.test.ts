@@ -9,7 +9,8 @@ const job = (name: string) => {
 };
 
 describe("benchmark jobs", () => {
-  const output = "2048+0 records in\n2048+0 records out\n8388608 bytes (8.4 MB, 8.0 MiB) copied, 0.5 s, 16.8 MB/s\n";
+  const output =
+    "2048+0 records in\n2048+0 records out\n8388608 bytes (8.4 MB, 8.0 MiB) copied, 0.5 s, 16.8 MB/s\n";
 
   it("read megabytes a second and I/Os a second out of dd's own figures", () => {
     expect(job("read-1m").parse(output)).toBeCloseTo(16.777, 3);

@@ -30,6 +30,8 @@ const scratchDisk: DiskConfig = { name: "scratch", nsid: 2, byteLength: GIB };
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
  */
 const machineArguments = { intx: "acpi=off nolapic loglevel=3", msix: "acpi=off lapic loglevel=3" } as const;
+/** How long a worker has for flushing its disks before it is ended all the same. */
+const CLOSE_TIMEOUT_MS = 3000;
 const diskConfigs = [systemDisk, scratchDisk];
 
 export function createMachine(settings: MachineSettings): Machine {
@@ -104,8 +106,8 @@ class WorkerMachine implements Machine {
   }
 
   async start(): Promise<void> {
-    this.#endLife("The machine was restarted.");
     const generation = ++this.#generation;
+    const ended = this.#endLife("The machine was restarted.");
     if (this.#state !== "new") {
       this.#ready = Promise.withResolvers<void>();
       this.#ready.promise.catch(() => {});
@@ -115,6 +117,7 @@ class WorkerMachine implements Machine {
     this.#startedAt = performance.now();
     this.#setState("booting");
     try {
+      await ended;
       await this.#boot(() => generation === this.#generation);
     } catch (error) {
       if (generation === this.#generation) this.#fail(error);
@@ -128,8 +131,8 @@ class WorkerMachine implements Machine {
 
   async stop(): Promise<void> {
     this.#generation++;
-    this.#endLife("The machine was stopped.");
     this.#setState("stopped");
+    await this.#endLife("The machine was stopped.");
     const io = await this.#io?.catch(() => undefined);
     this.#io = undefined;
     await io?.api.close();
@@ -156,13 +159,14 @@ class WorkerMachine implements Machine {
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
-    const io = await this.#io;
-    return io ? io.api.status() : [];
+    const { vcpu } = this.#life ?? {};
+    const storage = this.#servedByVcpu ? vcpu?.api : (await this.#io)?.api;
+    return storage ? storage.status() : [];
   }
 
   async resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
     this.#generation++;
-    this.#endLife("The disks are being reset.");
+    await this.#endLife("The disks are being reset.");
     const io = await this.#connectIo();
     await io.api.wipe(
       diskConfigs.filter(({ name }) => which === "all" || which === name).map(({ name }) => name),
@@ -185,7 +189,7 @@ class WorkerMachine implements Machine {
       this.#images = undefined;
     });
     const images = await this.#images;
-    const opening = this.#openDisks(images);
+    const opening = this.#openDisks(images, connecting);
     opening.catch(() => {});
     const [kernel, initrd, bios, vgaBios] = await Promise.all([
       images.get("kernel"),
@@ -197,7 +201,7 @@ class WorkerMachine implements Machine {
     const vcpu = await connecting;
     const shared = SharedState.create();
     const serial = [new MessageChannel(), new MessageChannel()] as const;
-    const { io, namespaces } = await opening;
+    const namespaces = await opening;
     if (!isCurrent()) {
       vcpu.worker.terminate();
       return;
@@ -218,6 +222,7 @@ class WorkerMachine implements Machine {
           shadowDoorbells: this.settings.shadowDoorbells,
           haltPollMaxUs: this.settings.haltPollMaxUs,
           interrupts: this.settings.interrupts,
+          serving: this.settings.serving,
           serialPorts: [serial[0].port2, serial[1].port2],
         },
         [serial[0].port2, serial[1].port2],
@@ -225,34 +230,42 @@ class WorkerMachine implements Machine {
       Comlink.proxy((event: VcpuEvent) => this.#onVcpuEvent(life, event)),
     );
     if (!isCurrent()) return;
-    await io.api.attach({
-      ram,
-      shared: shared.buffer,
-      pollMaxUs: this.settings.serving === "iothread+poll" ? this.settings.pollMaxUs : 0,
-      stronglyOrderedHost: await isStronglyOrderedHost(),
-    });
+    if (!this.#servedByVcpu) {
+      const io = await this.#connectIo();
+      await io.api.attach({
+        ram,
+        shared: shared.buffer,
+        pollMaxUs: this.settings.serving === "iothread+poll" ? this.settings.pollMaxUs : 0,
+        stronglyOrderedHost: await isStronglyOrderedHost(),
+      });
+    }
     if (!isCurrent()) return;
     this.#reader = new CounterReader(shared.counters);
     stage("firmware");
     await vcpu.api.run();
   }
 
-  async #openDisks(images: ImageStore) {
+  /** Without an iothread the disks are the machine worker's. */
+  get #servedByVcpu(): boolean {
+    return this.settings.serving === "mmio" || this.settings.serving === "mainloop";
+  }
+
+  async #openDisks(images: ImageStore, connectingVcpu: Promise<Connected<VcpuWorkerApi>>) {
     const endStage = this.#beginStage("disks");
-    const io = await this.#connectIo();
-    const opened = await io.api.open(diskConfigs);
+    const { api: storage } = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
+    const opened = await storage.open(diskConfigs);
     const system = opened[diskConfigs.indexOf(systemDisk)];
     if (!system.seeded) {
       const image = await images.get("rootfs");
       images.forget("rootfs");
-      await io.api.seed(
+      await storage.seed(
         systemDisk.name,
         Comlink.transfer(image, [image]),
         images.manifest.files.rootfs.sha256,
       );
     }
     endStage();
-    return { io, namespaces: opened.map(({ namespace }) => namespace) };
+    return opened.map(({ namespace }) => namespace);
   }
 
   #connectVcpu(): Promise<Connected<VcpuWorkerApi>> {
@@ -324,13 +337,19 @@ class WorkerMachine implements Machine {
     return life;
   }
 
-  #endLife(reason: string): void {
+  /** Resolves when the guest is gone and nothing touches its memory or, in its worker, its disks. */
+  async #endLife(reason: string): Promise<void> {
     const life = this.#life;
     if (!life) return;
     this.#life = undefined;
-    life.vcpu.worker.terminate();
     life.console.close();
     life.agent.close(reason);
+    if (this.#servedByVcpu) {
+      // Its disks are in that worker: flushed now, unless the worker hangs.
+      await Promise.race([life.vcpu.api.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
+    }
+    life.vcpu.worker.terminate();
+    if (!this.#servedByVcpu) await (await this.#io?.catch(() => undefined))?.api.detach();
   }
 
   #onVcpuEvent(life: Life, event: VcpuEvent): void {
@@ -356,7 +375,7 @@ class WorkerMachine implements Machine {
   #fail(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#generation++;
-    this.#endLife(failure.message);
+    void this.#endLife(failure.message);
     this.#setState("failed", failure.message);
     this.#ready.reject(failure);
   }
@@ -388,6 +407,10 @@ class WorkerMachine implements Machine {
     for (const listener of this.#listeners[event])
       (listener as (...args: Parameters<MachineEvents[E]>) => void)(...args);
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms));
 }
 
 /** Does this host show stores to other threads in program order, as x86 does? Where the browser does not say: no. */

@@ -1,6 +1,6 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
-import type { DiskStatus, InterruptKind, ShadowDoorbells } from "./api.ts";
+import type { DiskStatus, InterruptKind, ServingMode, ShadowDoorbells } from "./api.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -21,6 +21,7 @@ export interface VcpuWorkerConfig {
   readonly shadowDoorbells: ShadowDoorbells;
   readonly haltPollMaxUs: number;
   readonly interrupts: InterruptKind;
+  readonly serving: ServingMode;
   /** Serial ports 0 and 1: bytes in both directions, as Uint8Array messages. */
   readonly serialPorts: readonly [MessagePort, MessagePort];
 }
@@ -28,7 +29,7 @@ export interface VcpuWorkerConfig {
 /** What the guest does, as far as the vCPU thread can tell. */
 export type VcpuEvent = "kernel" | "userspace" | "reboot" | "stopped";
 
-export interface VcpuWorkerApi {
+export interface VcpuWorkerApi extends DiskApi {
   /** Makes the machine; the guest does not run yet. */
   create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam>;
   run(): Promise<void>;
@@ -54,17 +55,28 @@ export interface IoWorkerConfig {
   readonly stronglyOrderedHost: boolean;
 }
 
-export interface IoWorkerApi {
+/** The disks, in whichever worker serves the I/O. */
+export interface DiskApi {
   open(disks: readonly DiskConfig[]): Promise<OpenedDisk[]>;
   /** Writes the shipped image to a disk that has none yet. */
   seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
-  /** Serves the I/O queues of a machine, in place of the one before. */
-  attach(config: IoWorkerConfig): Promise<void>;
   status(): Promise<DiskStatus[]>;
   /** Deletes disks; they must be opened anew. */
   wipe(names: readonly string[]): Promise<void>;
   /** Flushes and closes all disks. */
   close(): Promise<void>;
+}
+
+export interface IoWorkerApi extends DiskApi {
+  /** Serves the I/O queues of a machine, in place of the one before. */
+  attach(config: IoWorkerConfig): Promise<void>;
+  /** Serves no machine any more; the disks stay open. */
+  detach(): Promise<void>;
+}
+
+/** For exceptions that no guest should be able to cause: the guest has had its answer, somebody should hear of it. */
+export function reportBug(error: unknown): void {
+  console.error("NVMe command failed unexpectedly", error);
 }
 
 /** The first message of each worker: calls sent before comlink listens would be lost. */

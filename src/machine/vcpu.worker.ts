@@ -4,6 +4,7 @@ import wasmUrl from "v86/build/v86.wasm?gzip";
 import { NvmeController } from "../devices/nvme/controller.ts";
 import { MAX_IO_QUEUES, SharedState } from "../devices/nvme/shared_state.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
+import { DiskSet } from "./disk_set.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 import { controllerIdentity, pciIds } from "./identity.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type VcpuWorkerConfig,
   WORKER_READY,
 } from "./protocol.ts";
+import { serveHere } from "./serve_here.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
 import { PciFunction } from "./v86/pci_function.ts";
@@ -27,9 +29,10 @@ const OUTPUT_INTERVAL_MS = 12;
 const wasm = fetch(wasmUrl)
   .then(response => response.arrayBuffer())
   .then(async received => new Uint8Array(await gunzipIfPacked(new Uint8Array(received))));
-let emulator: Emulator | undefined;
 
-const api: VcpuWorkerApi = {
+class VcpuWorker extends DiskSet implements VcpuWorkerApi {
+  #emulator: Emulator | undefined;
+
   async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
     const shared = new SharedState(config.shared);
     const made = await createEmulator({
@@ -41,9 +44,10 @@ const api: VcpuWorkerApi = {
         onEvent("reboot");
       },
     });
-    emulator = made;
+    this.#emulator = made;
     const { cpu, memory, v86 } = made;
 
+    const server = serveHere(config, memory, shared, this.namespaces());
     let pciFunction: PciFunction | undefined;
     const msixVectors = config.interrupts === "msix" ? MAX_IO_QUEUES + 1 : 0;
     const controller = new NvmeController({
@@ -55,6 +59,7 @@ const api: VcpuWorkerApi = {
       doorbellBufferConfig: config.shadowDoorbells === "dbbuf",
       host: {
         setInterruptPin: level => pciFunction?.setInterruptPin(level),
+        notifyServer: server?.notify ?? (() => shared.serverNotifier.set()),
         msixEnabled: () => pciFunction?.msixEnabled ?? false,
         raiseVector: vector => pciFunction?.raiseVector(vector),
         memoryWritten: (start, end) => cpu.jit_dirty_cache(start, end),
@@ -94,6 +99,7 @@ const api: VcpuWorkerApi = {
       notifier: shared.vcpuNotifier,
       turn: createEventLoopTurn(new MessageChannel()),
       counters: shared.counters,
+      mainLoop: server,
       haltPollMaxUs: config.haltPollMaxUs,
       housekeeping: idle => {
         watch.look();
@@ -110,13 +116,13 @@ const api: VcpuWorkerApi = {
       byteOffset: memory.bytes.byteOffset,
       byteLength: memory.byteLength,
     };
-  },
+  }
 
-  async run() {
-    if (!emulator) throw new Error("run() before create()");
-    await emulator.v86.run();
-  },
-};
+  async run(): Promise<void> {
+    if (!this.#emulator) throw new Error("run() before create()");
+    await this.#emulator.v86.run();
+  }
+}
 
-Comlink.expose(api);
+Comlink.expose(new VcpuWorker());
 postMessage(WORKER_READY);

@@ -40,6 +40,8 @@ import { Status, type StatusCode } from "./spec/status.ts";
 
 /** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
 export interface ControllerHost extends InterruptHost {
+  /** There is something for the serving side: a doorbell, a reset, a shutdown. Also from a register write. */
+  notifyServer(): void;
   /** The range [start, end) of guest memory was written by DMA: forget code compiled from it. */
   memoryWritten(start: number, end: number): void;
   /** Milliseconds, monotonic. */
@@ -259,7 +261,7 @@ export class NvmeController implements AdminServices {
     shared.setControl(Control.SHADOW_ENABLED, 0);
     shared.setControl(Control.HIGHEST_SQ, 0);
     this.featuresChanged();
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
     this.#updateInterrupts(false);
   }
 
@@ -274,7 +276,7 @@ export class NvmeController implements AdminServices {
   #startShutdown(): void {
     this.#csts = (this.#csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_OCCURRING;
     this.#shutdownRequested = this.#shared.addControl(Control.SHUTDOWN);
-    this.#shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   /** What the serving side has acknowledged since the last look. */
@@ -325,7 +327,7 @@ export class NvmeController implements AdminServices {
     addCounter(shared.counters, Counter.doorbellsRung);
     shared.setSq(qid, SqWord.RUNG_TAIL, tail);
     shared.setSq(qid, SqWord.TAIL, tail);
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   #ringHead(qid: number, head: number): void {
@@ -546,7 +548,7 @@ export class NvmeController implements AdminServices {
       shared.setSq(qid, SqWord.TAIL, tail);
       // An awake server finds it by itself; one that sleeps has missed it.
       if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
-      shared.serverNotifier.set();
+      this.#host.notifyServer();
     }
   }
 
@@ -591,14 +593,14 @@ export class NvmeController implements AdminServices {
     this.#unfetchedTail[qid] = -1;
     shared.setSq(qid, SqWord.STATE, SqState.ACTIVE);
     shared.setControl(Control.HIGHEST_SQ, Math.max(qid, shared.getControl(Control.HIGHEST_SQ)));
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   stopSubmissionQueue(qid: number, cid: number): boolean {
     if (this.#shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) return false;
     this.#deletions.set(qid, cid);
     this.#shared.setSq(qid, SqWord.STATE, SqState.DELETING);
-    this.#shared.serverNotifier.set();
+    this.#host.notifyServer();
     return true;
   }
 
@@ -632,7 +634,7 @@ export class NvmeController implements AdminServices {
     shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
     shared.setControl(Control.SHADOW_PAGE, shadowPage);
     shared.setControl(Control.SHADOW_ENABLED, 1);
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
     return Status.success;
   }
 

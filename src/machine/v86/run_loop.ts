@@ -12,12 +12,22 @@ export interface SafePointDevice {
   readonly ioInFlight: boolean;
 }
 
+/** I/O that this very thread serves, in its event loop: the serving modes `mmio` and `mainloop`. */
+export interface MainLoop {
+  /** Has a notifier been set that the event loop should look at? */
+  readonly isNotified: boolean;
+  /** Called in each turn of the event loop. */
+  dispatch(): void;
+}
+
 export interface RunLoopOptions {
   readonly emulator: V86Emulator;
   readonly device: SafePointDevice;
   readonly notifier: EventNotifier;
   readonly turn: EventLoopTurn;
   readonly counters: Int32Array;
+  /** Undefined where another thread serves the I/O: only then may this one wait for it. */
+  readonly mainLoop: MainLoop | undefined;
   /** Longest busy wait for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
   /** Called now and then, at least every few milliseconds while the guest runs: terminal output, serial input. */
@@ -77,8 +87,8 @@ export class RunLoop {
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const { notifier, turn, device } = this.#options;
-    if (this.#delayMs < 1) {
+    const { notifier, turn, device, mainLoop } = this.#options;
+    if (this.#delayMs < 1 || mainLoop?.isNotified) {
       await turn();
     } else {
       notifier.announceSleep();
@@ -88,6 +98,7 @@ export class RunLoop {
       notifier.cancelSleep();
     }
     this.#scheduled = false;
+    mainLoop?.dispatch();
     if (!this.#disposed) this.#run();
   }
 
@@ -98,7 +109,7 @@ export class RunLoop {
     do {
       this.#delayMs = 0;
       v86.do_tick();
-      if (!v86.running) break;
+      if (!v86.running || this.#options.mainLoop?.isNotified) break;
     } while ((this.#delayMs < 1 || this.#waitHalted()) && performance.now() < end);
     this.#looping = false;
     this.#options.housekeeping(this.#delayMs >= 1);
@@ -110,7 +121,7 @@ export class RunLoop {
     const { device, notifier, counters } = this.#options;
     device.safePoint(true);
     if (this.#delayMs < 1) return true;
-    if (!device.ioInFlight) return false;
+    if (this.#options.mainLoop || !device.ioInFlight) return false;
     if (this.#haltPoll()) return true;
     // Blocking wakes ten times faster than a turn of the event loop.
     const start = performance.now();

@@ -256,6 +256,7 @@ export class Rig {
           this.pin = level;
           this.pinChanges.push(level);
         },
+        notifyServer: () => shared.serverNotifier.set(),
         msixEnabled: () => this.msixEnabled,
         raiseVector: vector => {
           if (this.inRegisterWrite) throw new Error("message sent within a register write");
