@@ -2,7 +2,8 @@
  * The machine's settings as the page chooses them: defaults, and the URL parameters that change them so that a link or
  * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`.
  */
-import type { InterruptKind, MachineSettings, ServingMode, ShadowDoorbells } from "../machine/api.ts";
+import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
+import type { InterruptKind, MachineSettings, ServingMode } from "../machine/api.ts";
 
 export const defaultSettings: MachineSettings = {
   memoryMiB: 256,
@@ -16,7 +17,7 @@ export const defaultSettings: MachineSettings = {
 
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
 const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
-const shadowModes: readonly ShadowDoorbells[] = ["off", "dbbuf"];
+const shadowModes: readonly ShadowExtension[] = ["off", "dbbuf", "google"];
 
 /** x86 kernel command lines end at 2048 characters; the machine needs some of them itself. */
 const maxKernelArguments = 1024;

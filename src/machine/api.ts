@@ -1,11 +1,9 @@
 /** What the page (and whoever drives it) sees of a machine. Types only: no worker, no DOM. */
+import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { CounterName } from "../trace/counters.ts";
 
 /** Which thread serves a doorbell, and how. See docs/architecture.md; the 2015 thread's call paths. */
 export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
-
-/** Which shadow doorbell extension the controller offers. */
-export type ShadowDoorbells = "off" | "dbbuf";
 
 /** How the controller interrupts: by its pin, or by messages to the local APIC. */
 export type InterruptKind = "intx" | "msix";
@@ -14,7 +12,8 @@ export interface MachineSettings {
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   readonly serving: ServingMode;
-  readonly shadowDoorbells: ShadowDoorbells;
+  /** With "google" the PCI vendor is Google's, as it was in 2015; today's Linux then uses no shadow doorbells. */
+  readonly shadowDoorbells: ShadowExtension;
   readonly interrupts: InterruptKind;
   /** Longest busy wait of the iothread before it sleeps, in microseconds. */
   readonly pollMaxUs: number;

@@ -29,7 +29,7 @@ const scratchDisk: DiskConfig = { name: "scratch", nsid: 2, byteLength: GIB };
  * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
  */
-const machineArguments = { intx: "acpi=off nolapic loglevel=3", msix: "acpi=off lapic loglevel=3" } as const;
+const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
 /** How long a worker has for flushing its disks before it is ended all the same. */
 const CLOSE_TIMEOUT_MS = 3000;
 const diskConfigs = [systemDisk, scratchDisk];

@@ -1,6 +1,7 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
+import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
-import type { DiskStatus, InterruptKind, ServingMode, ShadowDoorbells } from "./api.ts";
+import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -18,7 +19,7 @@ export interface VcpuWorkerConfig {
   /** SharedState of the NVMe controller. */
   readonly shared: SharedArrayBuffer;
   readonly namespaces: readonly NamespaceInfo[];
-  readonly shadowDoorbells: ShadowDoorbells;
+  readonly shadowDoorbells: ShadowExtension;
   readonly haltPollMaxUs: number;
   readonly interrupts: InterruptKind;
   readonly serving: ServingMode;

@@ -6,7 +6,7 @@ import { MAX_IO_QUEUES, SharedState } from "../devices/nvme/shared_state.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
-import { controllerIdentity, pciIds } from "./identity.ts";
+import { controllerIdentity, PCI_DEVICE_ID } from "./identity.ts";
 import {
   type GuestRam,
   type VcpuEvent,
@@ -48,15 +48,16 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const { cpu, memory, v86 } = made;
 
     const server = serveHere(config, memory, shared, this.namespaces());
+    const identity = controllerIdentity(config.shadowDoorbells);
     let pciFunction: PciFunction | undefined;
     const msixVectors = config.interrupts === "msix" ? MAX_IO_QUEUES + 1 : 0;
     const controller = new NvmeController({
       memory,
       shared,
-      identity: controllerIdentity,
+      identity,
       namespaces: config.namespaces,
       msixVectors,
-      doorbellBufferConfig: config.shadowDoorbells === "dbbuf",
+      shadowDoorbells: config.shadowDoorbells,
       host: {
         setInterruptPin: level => pciFunction?.setInterruptPin(level),
         notifyServer: server?.notify ?? (() => shared.serverNotifier.set()),
@@ -69,7 +70,8 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     pciFunction = new PciFunction(cpu, {
       name: "nvme",
       device: NVME_DEVICE,
-      ...pciIds,
+      vendorId: identity.vendorId,
+      deviceId: PCI_DEVICE_ID,
       classCode: [0x01, 0x08, 0x02],
       mmio: controller,
       msixVectors,

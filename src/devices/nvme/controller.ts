@@ -8,6 +8,7 @@ import { ErrorLog } from "./admin/error_log.ts";
 import { Features } from "./admin/features.ts";
 import type { ControllerIdentity } from "./admin/identify.ts";
 import type { LogSources } from "./admin/log_pages.ts";
+import type { ShadowExtension } from "./admin/shadow_extension.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
@@ -56,8 +57,7 @@ export interface ControllerOptions {
   readonly namespaces: readonly NamespaceInfo[];
   /** MSI-X vectors of the function; with none there is the pin, whose only vector is 0. */
   readonly msixVectors: number;
-  /** Offer Doorbell Buffer Config? */
-  readonly doorbellBufferConfig: boolean;
+  readonly shadowDoorbells: ShadowExtension;
 }
 
 /** Marks a shadow value that no tail can have as reported to the guest. */
@@ -75,7 +75,7 @@ export class NvmeController implements AdminServices {
   readonly memory: GuestMemory;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
-  readonly doorbellBufferConfig: boolean;
+  readonly shadowDoorbells: ShadowExtension;
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues = new Map<number, CompletionQueue>();
@@ -112,7 +112,7 @@ export class NvmeController implements AdminServices {
     this.memory = options.memory;
     this.identity = options.identity;
     this.namespaces = options.namespaces;
-    this.doorbellBufferConfig = options.doorbellBufferConfig;
+    this.shadowDoorbells = options.shadowDoorbells;
     this.#shared = options.shared;
     this.#host = options.host;
     this.#commands = adminCommands(options);

@@ -444,13 +444,13 @@ it("a strongly ordered host takes the tail at once", async () => {
 });
 
 it("is offered only where it is wanted (OACS bit 8), and refused elsewhere", async () => {
-  for (const doorbellBufferConfig of [true, false]) {
-    const { rig } = await Rig.withQueue({ doorbellBufferConfig });
+  for (const shadowDoorbells of ["dbbuf", "off"] as const) {
+    const { rig } = await Rig.withQueue({ shadowDoorbells });
     const page = rig.alloc(2 * PAGE);
     await rig.command(IDENTIFY(page));
-    expect((rig.view(page, PAGE).getUint16(256, true) >>> 8) & 1).toBe(doorbellBufferConfig ? 1 : 0);
+    expect((rig.view(page, PAGE).getUint16(256, true) >>> 8) & 1).toBe(shadowDoorbells === "dbbuf" ? 1 : 0);
     const { status } = await rig.command({ opcode: 0x7c, prp1: page, prp2: page + PAGE });
-    expect(status).toBe(doorbellBufferConfig ? 0 : 0x4001);
+    expect(status).toBe(shadowDoorbells === "dbbuf" ? 0 : 0x4001);
   }
   const rig = await Rig.create();
   rig.write(CC, CC_ENTRY_SIZES | CC_EN);

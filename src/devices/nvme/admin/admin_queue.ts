@@ -11,13 +11,14 @@ import type { AsyncEvents } from "./async_events.ts";
 import type { Features } from "./features.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import type { LogSources } from "./log_pages.ts";
+import type { ShadowExtension } from "./shadow_extension.ts";
 
 /** What admin commands may use of the controller that runs them. */
 export interface AdminServices {
   readonly memory: GuestMemory;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
-  readonly doorbellBufferConfig: boolean;
+  readonly shadowDoorbells: ShadowExtension;
   readonly features: Features;
   readonly asyncEvents: AsyncEvents;
   readonly logSources: LogSources;

@@ -14,6 +14,7 @@ import {
 } from "./identify.ts";
 import { logPage } from "./log_pages.ts";
 import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands.ts";
+import type { ShadowExtension } from "./shadow_extension.ts";
 
 /** One admin command: this table is what is supported, how it is run, and what the effects log says. */
 export interface AdminCommandEntry {
@@ -39,17 +40,21 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
-  [AdminOpcode.doorbellBufferConfig, entry("Doorbell Buffer Config", doorbellBufferConfig)],
 ]);
+
+const doorbellExtensions: Readonly<Record<ShadowExtension, ReadonlyMap<number, AdminCommandEntry>>> = {
+  off: new Map(),
+  dbbuf: new Map([[AdminOpcode.doorbellBufferConfig, entry("Doorbell Buffer Config", doorbellBufferConfig)]]),
+  google: new Map([
+    [AdminOpcode.googleShadowDoorbells, entry("Google Shadow Doorbells", googleShadowDoorbells)],
+  ]),
+};
 
 /** The admin commands that a controller offers. */
 export function adminCommands(options: {
-  readonly doorbellBufferConfig: boolean;
+  readonly shadowDoorbells: ShadowExtension;
 }): ReadonlyMap<number, AdminCommandEntry> {
-  if (options.doorbellBufferConfig) return commands;
-  const without = new Map(commands);
-  without.delete(AdminOpcode.doorbellBufferConfig);
-  return without;
+  return new Map([...commands, ...doorbellExtensions[options.shadowDoorbells]]);
 }
 
 /** Identify, section 5.15. */
@@ -133,4 +138,13 @@ function asyncEventRequest(services: AdminServices, command: AdminCommand): Admi
 /** Doorbell Buffer Config, section 5.7. PRP1: shadow doorbell page, PRP2: EventIdx page; both page aligned. */
 function doorbellBufferConfig(services: AdminServices, command: AdminCommand): AdminResult {
   return services.enableShadowDoorbells(command.prp1, command.prp2);
+}
+
+/**
+ * Google's vendor extension ("nvme: support Google vendor extension", qemu-devel, November 2015): opcode C0h, the same
+ * two pages. Its driver took a status of its own for pages that are null or not aligned.
+ */
+function googleShadowDoorbells(services: AdminServices, command: AdminCommand): AdminResult {
+  const status = services.enableShadowDoorbells(command.prp1, command.prp2);
+  return status === Status.success ? status : Status.googleInvalidBuffer;
 }

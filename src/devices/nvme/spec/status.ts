@@ -29,6 +29,8 @@ export const Status = {
   featureNotSaveable: 0x10d | DNR,
   featureNotChangeable: 0x10e | DNR,
   invalidFormat: 0x10a | DNR,
+  /** Vendor specific: what Google's extension answers to buffers that it cannot use. */
+  googleInvalidBuffer: 0x1c0 | DNR,
   conflictingAttributes: 0x180 | DNR,
   // Media and data integrity (status code type 2).
   writeFault: 0x280,

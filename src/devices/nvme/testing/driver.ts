@@ -4,6 +4,7 @@ import { FaultBackend, type Faults } from "../../../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../../../storage/memory_backend.ts";
 import { ManualScheduler } from "../../../storage/test_support.ts";
 import { createGuestMemory, type GuestMemory } from "../../guest_memory.ts";
+import type { ShadowExtension } from "../admin/shadow_extension.ts";
 import { NvmeController } from "../controller.ts";
 import { IoServer } from "../io/io_server.ts";
 import type { NamespaceInfo } from "../namespace.ts";
@@ -77,7 +78,7 @@ export interface DiskOptions {
 
 export interface RigOptions {
   readonly disks?: readonly DiskOptions[];
-  readonly doorbellBufferConfig?: boolean;
+  readonly shadowDoorbells?: ShadowExtension;
   readonly msixVectors?: number;
   readonly stronglyOrderedHost?: boolean;
   readonly ramBytes?: number;
@@ -217,6 +218,8 @@ export class Rig {
   /** A register write is going on. */
   inRegisterWrite = false;
   admin!: QueuePair;
+  /** Doorbell Buffer Config, or Google's opcode for the same. */
+  readonly #shadowOpcode: number;
   /** Guest pages of the shadow doorbells; 0 while there are none. */
   shadowPage = 0;
   eventIdxPage = 0;
@@ -237,6 +240,7 @@ export class Rig {
     const bytes = options.ramBytes ?? RAM_BYTES;
     this.memory = createGuestMemory(new SharedArrayBuffer(bytes), 0, bytes);
     const { memory, shared } = this;
+    this.#shadowOpcode = options.shadowDoorbells === "google" ? 0xc0 : 0x7c;
     this.controller = new NvmeController({
       memory,
       shared,
@@ -248,7 +252,7 @@ export class Rig {
         subsystemNqn: "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555",
       },
       namespaces: disks.map(({ info }) => info),
-      doorbellBufferConfig: options.doorbellBufferConfig ?? true,
+      shadowDoorbells: options.shadowDoorbells ?? "dbbuf",
       msixVectors: options.msixVectors ?? 0,
       host: {
         setInterruptPin: level => {
@@ -408,7 +412,7 @@ export class Rig {
   async configureShadow(): Promise<void> {
     const shadow = this.alloc(PAGE);
     const eventIdx = this.alloc(PAGE);
-    const { status } = await this.command({ opcode: 0x7c, prp1: shadow, prp2: eventIdx });
+    const { status } = await this.command({ opcode: this.#shadowOpcode, prp1: shadow, prp2: eventIdx });
     if (status !== 0) throw new Error(`Doorbell Buffer Config: ${status.toString(16)}h`);
     this.shadowPage = shadow;
     this.eventIdxPage = eventIdx;
