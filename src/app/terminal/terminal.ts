@@ -30,6 +30,8 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
   const terminal = new Terminal({
     fontFamily: "ui-monospace, 'Cascadia Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace",
     fontSize: fontSize(),
+    // At 1 the rows of some fonts (DejaVu Sans Mono) are so low that the underscore is cut off.
+    lineHeight: 1.2,
     scrollback: 10_000,
     theme: terminalTheme(prefersDark.matches),
     minimumContrastRatio: 4.5,
