@@ -539,8 +539,9 @@ export class VirtioPciDevice {
    */
   #sweep(idle: boolean): void {
     const shared = this.#shared;
-    for (const [index, queue] of this.#queues.entries()) {
+    for (let index = 0; index < this.#queues.length; index++) {
       if (shared.getQueue(index, QueueWord.ENABLED) === 0) continue;
+      const queue = this.#queues[index];
       const idx = queue.availIdx;
       if (idx === shared.getQueue(index, QueueWord.LAST_AVAIL)) {
         queue.unfetched = -1;
@@ -566,7 +567,8 @@ export class VirtioPciDevice {
     const msix = this.#host.msixEnabled();
     // Queues may share a vector: each is raised once.
     let vectors = 0;
-    for (const [index, queue] of this.#queues.entries()) {
+    for (let index = 0; index < this.#queues.length; index++) {
+      const queue = this.#queues[index];
       if (!queue.enabled || !this.#type.isServed(index) || !queue.takeInterrupt(this.#eventIdx)) continue;
       if (!msix) this.#isr |= Isr.QUEUE;
       else if (queue.vector < this.#vectors) vectors |= 1 << queue.vector;
