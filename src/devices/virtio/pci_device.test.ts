@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { AioContext } from "../../eventloop/aio_context.ts";
 import { Counter } from "../../trace/counters.ts";
 import {
   ACKNOWLEDGE,
@@ -534,11 +535,56 @@ describe("reset (sections 2.4, 4.1.4.3.1)", () => {
     expect(rig.raised).toEqual([]);
   });
 
+  it("… also when the acknowledgement is seen before they are", () => {
+    const rig = Rig.started();
+    pushRead(rig);
+    rig.io.kick();
+    rig.serve();
+    rig.status = 0;
+    rig.serve();
+    const before = rig.memory.bytes.slice();
+    expect(rig.status).toBe(0);
+    expect(rig.shared.completions.length).toBe(0);
+    expect(Buffer.compare(rig.memory.bytes, before)).toBe(0);
+  });
+
   it("lowers the pin", () => {
     const rig = Rig.started({ msix: false });
     pushRead(rig);
     rig.pump();
     rig.status = 0;
     expect(rig.pin).toBe(false);
+  });
+});
+
+describe("under the event loop", () => {
+  it.each([
+    [true, 0],
+    [true, 200],
+    [false, 0],
+  ])("every buffer is served (event indices %s, busy waiting %i µs)", async (eventIdx, pollMaxUs) => {
+    const rig = Rig.started({ eventIdx });
+    const { serverNotifier: notifier, counters } = rig.shared;
+    const turn = () => new Promise<void>(resolve => setImmediate(resolve));
+    const context = new AioContext({ notifier, turn, now: () => performance.now(), counters, pollMaxUs });
+    context.addHandler(rig.server);
+    const running = context.run();
+    let served = 0;
+    for (let i = 0; i < 100; i++) {
+      rig.disk.cold = i % 3 === 0;
+      for (let n = 0; n < 1 + (i % 4); n++) pushRead(rig);
+      rig.io.kick();
+      const wanted = served + 1 + (i % 4);
+      while (served < wanted) {
+        rig.device.safePoint(true);
+        served += rig.io.reap().length;
+        await turn();
+      }
+    }
+    context.stop();
+    await running;
+    expect(served).toBe(250);
+    expect(count(rig, "commands")).toBe(250);
+    expect([rig.device.ioInFlight, rig.bugs.length]).toEqual([false, 0]);
   });
 });

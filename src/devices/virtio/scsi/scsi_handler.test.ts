@@ -223,6 +223,7 @@ describe("READ and WRITE (SBC-3)", () => {
     expect(await run(rig, write10(1, 1, 0x08), { data: pattern(512, 2) })).toMatchObject({
       status: 2,
       sense: 0x030c00,
+      residual: 512,
     });
   });
 
