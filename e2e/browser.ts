@@ -12,11 +12,11 @@ export { expect };
 /** A browser with a profile on disk: what a person has, and what can be killed and started again. */
 export class PersistentBrowser {
   readonly profile = mkdtempSync(join(tmpdir(), "doorbell-e2e-"));
-  readonly #baseUrl: string;
+  readonly baseUrl: string;
   #context: BrowserContext | undefined;
 
   constructor(baseUrl: string) {
-    this.#baseUrl = baseUrl;
+    this.baseUrl = baseUrl;
   }
 
   /** Opens the page, starting the browser if it does not run. */
@@ -24,7 +24,7 @@ export class PersistentBrowser {
     this.#context ??= await chromium.launchPersistentContext(this.profile, {
       ...chromiumLaunch,
       headless: true,
-      baseURL: this.#baseUrl,
+      baseURL: this.baseUrl,
       viewport,
     });
     const page = await this.#context.newPage();

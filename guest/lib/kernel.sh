@@ -1,10 +1,14 @@
-# The guest's kernel: Debian's source, i386 tinyconfig and kernel.fragment.
+# The guest's kernel: Debian's source with our patches, i386 tinyconfig and kernel.fragment.
 
 build_kernel() {
   say "kernel"
   local src=$work/src/linux
   mkdir -p "$src"
   tar -xf "$sysroot"/usr/src/linux-source-6.1.tar.xz -C "$src" --strip-components 1
+  local patch
+  for patch in "$guest"/patches/*.patch; do
+    patch -s -p1 -d "$src" <"$patch"
+  done
   export KBUILD_BUILD_USER=doorbell KBUILD_BUILD_HOST=doorbell KBUILD_BUILD_VERSION=1
   KBUILD_BUILD_TIMESTAMP=$(date -d "@$SOURCE_DATE_EPOCH" '+%F %T UTC')
   export KBUILD_BUILD_TIMESTAMP

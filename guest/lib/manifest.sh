@@ -73,7 +73,7 @@ write_manifest() {
     package_entries
     echo '  ],'
     echo '  "rebuild": "guest/build, as root on Debian 12; see guest/README.md",'
-    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
+    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches, and that step was run once. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
     echo '}'
   } >"$images/manifest.json"
   {

@@ -24,6 +24,8 @@ export class AgentClient {
   readonly #queue: { readonly command: string; readonly running: Running }[] = [];
   #running: Running | undefined;
   #listening = false;
+  /** The answer to a probe that is under way. */
+  #probeRecord: string | undefined;
   #nextId = 1;
   /** Bytes of a record that has begun and is not complete. */
   #partial: number[] | undefined;
@@ -82,6 +84,15 @@ export class AgentClient {
       this.#partial = undefined;
       this.#listening = true;
       this.#onReady();
+      if (this.#running) this.#probe(this.#running);
+      this.#next();
+      return;
+    }
+    if (text === this.#probeRecord) {
+      this.#partial = undefined;
+      this.#probeRecord = undefined;
+      this.#running?.reject(new Error("The command ended the automation shell; a new one has started."));
+      this.#running = undefined;
       this.#next();
       return;
     }
@@ -93,12 +104,23 @@ export class AgentClient {
     }
     this.#partial = undefined;
     this.#running = undefined;
+    this.#probeRecord = undefined;
     running.resolve({
       output: decode(running.output),
       exitCode: Number(status),
       ms: performance.now() - running.startedAt,
     });
     this.#next();
+  }
+
+  /**
+   * A new shell has started while a command runs. If the command still waits in the tty, the new shell will run it; if
+   * the old shell had taken it, it is lost. A second command that does nothing tells: its answer comes after that of
+   * the first one, or alone.
+   */
+  #probe(running: Running): void {
+    this.#probeRecord = `${running.id}p 0`;
+    this.#send(new TextEncoder().encode(`${running.id}p ${base64(new TextEncoder().encode(":"))}\n`));
   }
 
   /** It was output that happened to look like the start of a record. */

@@ -67,6 +67,8 @@ export interface DiskStatus {
   /** Written by the guest, not yet durable. */
   readonly dirtyBytes: number;
   readonly flushing: boolean;
+  /** Why data could not be saved at the last try; a sentence for the user. */
+  readonly failure?: string;
 }
 
 export interface MachineEvents {

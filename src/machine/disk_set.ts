@@ -15,7 +15,32 @@ interface Attached {
 export class DiskSet implements DiskApi {
   readonly #disks = new Map<string, Attached>();
 
-  async open(configs: readonly DiskConfig[]) {
+  /** Calls that change what is open come one after the other, however they overlap. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  open(configs: readonly DiskConfig[]) {
+    return this.#oneByOne(() => this.#openAll(configs));
+  }
+
+  seed(name: string, image: ArrayBuffer, sha256: string) {
+    return this.#oneByOne(() => this.#seed(name, image, sha256));
+  }
+
+  wipe(names: readonly string[]) {
+    return this.#oneByOne(() => this.#wipe(names));
+  }
+
+  close() {
+    return this.#oneByOne(() => this.#close());
+  }
+
+  #oneByOne<T>(call: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(call);
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  async #openAll(configs: readonly DiskConfig[]) {
     const opened = await Promise.all(configs.map(config => this.#open(config)));
     return opened.map(attached => ({
       namespace: namespaceInfo(attached),
@@ -23,7 +48,7 @@ export class DiskSet implements DiskApi {
     }));
   }
 
-  async seed(name: string, image: ArrayBuffer, sha256: string) {
+  async #seed(name: string, image: ArrayBuffer, sha256: string) {
     const attached = this.#disks.get(name);
     if (!attached) throw new Error(`disk ${name} is not open`);
     await seedDisk(attached.disk, new Uint8Array(image), sha256);
@@ -39,11 +64,12 @@ export class DiskSet implements DiskApi {
         allocatedBytes: counters.allocatedBytes,
         dirtyBytes: counters.dirtyBytes,
         flushing: counters.pendingFlushes > 0,
+        ...failureOf(disk),
       };
     });
   }
 
-  async wipe(names: readonly string[]) {
+  async #wipe(names: readonly string[]) {
     for (const name of names) {
       const attached = this.#disks.get(name);
       this.#disks.delete(name);
@@ -53,7 +79,7 @@ export class DiskSet implements DiskApi {
     }
   }
 
-  async close() {
+  async #close() {
     const closing = Array.from(this.#disks.values(), ({ disk }) => disk.close());
     this.#disks.clear();
     await Promise.all(closing);
@@ -69,12 +95,25 @@ export class DiskSet implements DiskApi {
 
   async #open({ name, nsid, byteLength }: DiskConfig): Promise<Attached> {
     let attached = this.#disks.get(name);
-    if (!attached) {
+    // The browser may have closed or deleted its database: then it is opened anew.
+    if (!attached?.disk.isOpen) {
+      await attached?.disk.close().catch(() => {});
       attached = { nsid, disk: await Disk.open(name, { create: { capacityBytes: byteLength } }) };
       this.#disks.set(name, attached);
     }
     return attached;
   }
+}
+
+function failureOf(disk: Disk): { readonly failure?: string } {
+  const { failure } = disk.cache;
+  if (!failure) return {};
+  return {
+    failure:
+      failure.kind === "no-space"
+        ? `The browser gives no more room for the ${disk.name} disk: what was written last is not saved. Free space on this computer, or delete files in Linux and run fstrim.`
+        : `What was written last to the ${disk.name} disk could not be saved: ${failure.message}`,
+  };
 }
 
 function namespaceInfo({ nsid, disk }: Attached): NamespaceInfo {

@@ -6,7 +6,8 @@ import { SharedState } from "../devices/nvme/shared_state.ts";
 import { AioContext } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
-import { type IoWorkerApi, type IoWorkerConfig, reportBug, WORKER_READY } from "./protocol.ts";
+import { type IoWorkerApi, type IoWorkerConfig, WORKER_READY } from "./protocol.ts";
+import { reportBug, reportRejections } from "./report.ts";
 
 const turn = createEventLoopTurn(new MessageChannel());
 
@@ -34,7 +35,7 @@ class IoWorker extends DiskSet implements IoWorkerApi {
       }),
     );
     this.#context = context;
-    this.#running = context.run();
+    this.#running = context.run().catch(reportError);
   }
 
   /** Ends the event loop of the machine before: from then on nothing touches its memory. */
@@ -55,5 +56,6 @@ class IoWorker extends DiskSet implements IoWorkerApi {
   }
 }
 
+reportRejections();
 Comlink.expose(new IoWorker());
 postMessage(WORKER_READY);

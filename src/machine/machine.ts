@@ -3,7 +3,6 @@ import { SharedState } from "../devices/nvme/shared_state.ts";
 import { CounterReader } from "../trace/counters.ts";
 import { AgentClient } from "./agent.ts";
 import type {
-  BootStage,
   BootStageTiming,
   DiskStatus,
   ExecResult,
@@ -12,42 +11,34 @@ import type {
   MachineSettings,
   MachineState,
 } from "./api.ts";
+import { BootTimeline } from "./boot_timeline.ts";
+import { ConsoleWatch } from "./console_watch.ts";
 import { ImageStore } from "./images.ts";
-import { PromptWatch } from "./prompt_watch.ts";
-import {
-  type DiskConfig,
-  type IoWorkerApi,
-  type VcpuEvent,
-  type VcpuWorkerApi,
-  WORKER_READY,
-} from "./protocol.ts";
+import type { DiskApi, DiskConfig, GuestRam, IoWorkerApi, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import { type Connected, connectIo, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
 const systemDisk: DiskConfig = { name: "system", nsid: 1, byteLength: GIB };
 const scratchDisk: DiskConfig = { name: "scratch", nsid: 2, byteLength: GIB };
+const diskConfigs = [systemDisk, scratchDisk];
 /**
  * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
  */
 const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
-/** How long a worker has for flushing its disks before it is ended all the same. */
-const CLOSE_TIMEOUT_MS = 3000;
-const diskConfigs = [systemDisk, scratchDisk];
+/** How long a worker has for an answer before it counts as hanging. */
+const ANSWER_TIMEOUT_MS = 5000;
 
 export function createMachine(settings: MachineSettings): Machine {
   return new WorkerMachine(settings);
 }
 
-interface Connected<T> {
-  readonly worker: Worker;
-  readonly api: Comlink.Remote<T>;
-}
-
-/** One life of the guest, from power on to reset. */
+/** One life of the guest, from power on to reset. Its worker ends with it. */
 interface Life {
-  readonly vcpu: Connected<VcpuWorkerApi>;
-  readonly console: MessagePort;
-  readonly agent: AgentClient;
+  readonly timeline: BootTimeline;
+  vcpu?: Connected<VcpuWorkerApi>;
+  console?: MessagePort;
+  agent?: AgentClient;
 }
 
 /** The machine as the page holds it: two workers, their shared state, and what the guest's serial ports say. */
@@ -64,14 +55,14 @@ class WorkerMachine implements Machine {
   #state: MachineState = "new";
   #ready = Promise.withResolvers<void>();
   #rescue = false;
-  #stages: BootStageTiming[] = [];
-  #startedAt = 0;
   #images: Promise<ImageStore> | undefined;
+  /** The I/O worker and its disks outlive the guest. */
   #io: Promise<Connected<IoWorkerApi>> | undefined;
-  #life: Life | undefined;
+  #life: Life = { timeline: new BootTimeline(() => {}) };
+  /** Ends of lives and wipes of disks come one after the other; a boot waits for them. */
+  #cleared: Promise<void> = Promise.resolve();
   #reader = new CounterReader(SharedState.create().counters);
-  /** Starts are one after the other: a reset during a boot waits for nothing but replaces it. */
-  #generation = 0;
+  #lastFailure: string | undefined;
 
   constructor(settings: MachineSettings) {
     this.settings = settings;
@@ -92,11 +83,11 @@ class WorkerMachine implements Machine {
   }
 
   get startedAt(): number {
-    return this.#startedAt;
+    return this.#life.timeline.startedAt;
   }
 
   get bootStages(): readonly BootStageTiming[] {
-    return this.#stages;
+    return this.#life.timeline.stages;
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
@@ -105,23 +96,19 @@ class WorkerMachine implements Machine {
     return () => this.#listeners[event].delete(listener);
   }
 
-  async start(): Promise<void> {
-    const generation = ++this.#generation;
-    const ended = this.#endLife("The machine was restarted.");
-    if (this.#state !== "new") {
-      this.#ready = Promise.withResolvers<void>();
-      this.#ready.promise.catch(() => {});
-    }
+  start(): Promise<void> {
+    this.#endLife("The machine was restarted.");
+    this.#renewReady();
     this.#rescue = false;
-    this.#stages = [];
-    this.#startedAt = performance.now();
+    const timeline = new BootTimeline(stages => {
+      if (this.#life.timeline === timeline) this.#emit("boot", stages);
+    });
+    const life: Life = { timeline };
+    this.#life = life;
     this.#setState("booting");
-    try {
-      await ended;
-      await this.#boot(() => generation === this.#generation);
-    } catch (error) {
-      if (generation === this.#generation) this.#fail(error);
-    }
+    this.#boot(life).catch(error => {
+      if (life === this.#life) this.#fail(error);
+    });
     return this.#ready.promise;
   }
 
@@ -130,9 +117,11 @@ class WorkerMachine implements Machine {
   }
 
   async stop(): Promise<void> {
-    this.#generation++;
+    this.#endLife("The machine was stopped.");
+    this.#life = { timeline: this.#life.timeline };
     this.#setState("stopped");
-    await this.#endLife("The machine was stopped.");
+    this.#ready.reject(new Error("The machine was stopped."));
+    await this.#cleared;
     const io = await this.#io?.catch(() => undefined);
     this.#io = undefined;
     await io?.api.close();
@@ -140,7 +129,7 @@ class WorkerMachine implements Machine {
   }
 
   send(text: string): void {
-    this.#life?.console.postMessage(new TextEncoder().encode(text));
+    this.#life.console?.postMessage(new TextEncoder().encode(text));
   }
 
   resize(columns: number, rows: number): void {
@@ -150,8 +139,11 @@ class WorkerMachine implements Machine {
   }
 
   async exec(command: string): Promise<ExecResult> {
-    if (!this.#life) throw new Error("The machine is not running; restart it first.");
-    return this.#life.agent.exec(command);
+    const { agent } = this.#life;
+    if (!agent || this.#state === "stopped" || this.#state === "failed") {
+      throw new Error("The machine is not running; restart it first.");
+    }
+    return agent.exec(command);
   }
 
   counters() {
@@ -159,37 +151,36 @@ class WorkerMachine implements Machine {
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
-    const { vcpu } = this.#life ?? {};
-    const storage = this.#servedByVcpu ? vcpu?.api : (await this.#io)?.api;
-    return storage ? storage.status() : [];
+    const storage: Comlink.Remote<DiskApi> | undefined = this.#servedByVcpu
+      ? this.#life.vcpu?.api
+      : (await this.#io)?.api;
+    const disks = (await storage?.status()) ?? [];
+    const failure = disks.find(disk => disk.failure !== undefined)?.failure;
+    if (failure !== undefined && failure !== this.#lastFailure) this.#emit("notice", failure);
+    this.#lastFailure = failure;
+    return disks;
   }
 
-  async resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
-    this.#generation++;
-    await this.#endLife("The disks are being reset.");
-    const io = await this.#connectIo();
-    await io.api.wipe(
-      diskConfigs.filter(({ name }) => which === "all" || which === name).map(({ name }) => name),
-    );
-    await this.start();
+  resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
+    const names = diskConfigs.map(({ name }) => name).filter(name => which === "all" || which === name);
+    this.#endLife("The disks are being reset.");
+    this.#cleared = this.#cleared.then(async () => (await this.#connectIo()).api.wipe(names));
+    return this.start();
   }
 
   // --- Booting
 
-  async #boot(isCurrent: () => boolean): Promise<void> {
-    const stage = (name: BootStage) => this.#beginStage(name);
-    const endImages = stage("images");
-    const connecting = this.#connectVcpu();
-    this.#images ??= ImageStore.open(
-      new URL(`${import.meta.env.BASE_URL}images/`, location.href),
-      (loaded, total) => this.#updateStage("images", { loaded, total }),
-    );
-    // A failed start may be tried again.
-    this.#images.catch(() => {
-      this.#images = undefined;
+  async #boot(life: Life): Promise<void> {
+    const isCurrent = () => life === this.#life;
+    const { timeline } = life;
+    const cleared = this.#cleared;
+    const connecting = connectVcpu(error => {
+      if (isCurrent()) this.#fail(error);
     });
-    const images = await this.#images;
-    const opening = this.#openDisks(images, connecting);
+    connecting.catch(() => {});
+    const endImages = timeline.begin("images");
+    const images = await this.#openImages();
+    const opening = cleared.then(() => this.#openDisks(images, connecting, timeline));
     opening.catch(() => {});
     const [kernel, initrd, bios, vgaBios] = await Promise.all([
       images.get("kernel"),
@@ -198,16 +189,15 @@ class WorkerMachine implements Machine {
       images.get("vgabios"),
     ]);
     endImages();
-    const vcpu = await connecting;
+    life.vcpu = await connecting;
+    if (!isCurrent()) return void life.vcpu.worker.terminate();
+    const namespaces = await opening;
+    if (!isCurrent()) return;
+
     const shared = SharedState.create();
     const serial = [new MessageChannel(), new MessageChannel()] as const;
-    const namespaces = await opening;
-    if (!isCurrent()) {
-      vcpu.worker.terminate();
-      return;
-    }
-    const life = this.#beginLife(vcpu, serial[0].port1, serial[1].port1);
-    const ram = await vcpu.api.create(
+    this.#listen(life, serial[0].port1, serial[1].port1);
+    const ram = await life.vcpu.api.create(
       Comlink.transfer(
         {
           bios,
@@ -227,22 +217,27 @@ class WorkerMachine implements Machine {
         },
         [serial[0].port2, serial[1].port2],
       ),
-      Comlink.proxy((event: VcpuEvent) => this.#onVcpuEvent(life, event)),
+      Comlink.proxy((event: VcpuEvent) => {
+        if (isCurrent()) this.#onVcpuEvent(timeline, event);
+      }),
     );
-    if (!isCurrent()) return;
-    if (!this.#servedByVcpu) {
-      const io = await this.#connectIo();
-      await io.api.attach({
-        ram,
-        shared: shared.buffer,
-        pollMaxUs: this.settings.serving === "iothread+poll" ? this.settings.pollMaxUs : 0,
-        stronglyOrderedHost: await isStronglyOrderedHost(),
-      });
-    }
+    if (!this.#servedByVcpu) await this.#attachIothread(ram, shared);
     if (!isCurrent()) return;
     this.#reader = new CounterReader(shared.counters);
-    stage("firmware");
-    await vcpu.api.run();
+    timeline.begin("firmware");
+    await life.vcpu.api.run();
+  }
+
+  #openImages(): Promise<ImageStore> {
+    this.#images ??= ImageStore.open(
+      new URL(`${import.meta.env.BASE_URL}images/`, location.href),
+      (loaded, total) => this.#life.timeline.progress("images", loaded, total),
+    );
+    // A failed start may be tried again.
+    this.#images.catch(() => {
+      this.#images = undefined;
+    });
+    return this.#images;
   }
 
   /** Without an iothread the disks are the machine worker's. */
@@ -250,67 +245,50 @@ class WorkerMachine implements Machine {
     return this.settings.serving === "mmio" || this.settings.serving === "mainloop";
   }
 
-  async #openDisks(images: ImageStore, connectingVcpu: Promise<Connected<VcpuWorkerApi>>) {
-    const endStage = this.#beginStage("disks");
+  async #openDisks(
+    images: ImageStore,
+    connectingVcpu: Promise<Connected<VcpuWorkerApi>>,
+    timeline: BootTimeline,
+  ) {
+    const endStage = timeline.begin("disks");
     const { api: storage } = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
     const opened = await storage.open(diskConfigs);
-    const system = opened[diskConfigs.indexOf(systemDisk)];
-    if (!system.seeded) {
+    if (!opened[diskConfigs.indexOf(systemDisk)].seeded) {
       const image = await images.get("rootfs");
+      // Copied, not transferred: another boot that overlaps with this one may need it too.
+      await storage.seed(systemDisk.name, image, images.manifest.files.rootfs.sha256);
       images.forget("rootfs");
-      await storage.seed(
-        systemDisk.name,
-        Comlink.transfer(image, [image]),
-        images.manifest.files.rootfs.sha256,
-      );
     }
     endStage();
     return opened.map(({ namespace }) => namespace);
   }
 
-  #connectVcpu(): Promise<Connected<VcpuWorkerApi>> {
-    return this.#connect(
-      new Worker(new URL("./vcpu.worker.ts", import.meta.url), { type: "module", name: "vcpu" }),
-      "machine worker",
-    );
+  async #attachIothread(ram: GuestRam, shared: SharedState): Promise<void> {
+    const io = await this.#connectIo();
+    await io.api.attach({
+      ram,
+      shared: shared.buffer,
+      pollMaxUs: this.settings.serving === "iothread+poll" ? this.settings.pollMaxUs : 0,
+      stronglyOrderedHost: await isStronglyOrderedHost(),
+    });
   }
 
   #connectIo(): Promise<Connected<IoWorkerApi>> {
-    this.#io ??= this.#connect(
-      new Worker(new URL("./io.worker.ts", import.meta.url), { type: "module", name: "iothread" }),
-      "I/O worker",
-    );
-    return this.#io;
-  }
-
-  /** Waits for the worker's first message: what is sent before it listens would be lost. */
-  #connect<T>(worker: Worker, name: string): Promise<Connected<T>> {
-    return new Promise((resolve, reject) => {
-      worker.addEventListener("message", function ready(event) {
-        if (event.data !== WORKER_READY) return;
-        worker.removeEventListener("message", ready);
-        resolve({ worker, api: Comlink.wrap<T>(worker) });
-      });
-      worker.addEventListener("error", event => {
-        const error = new Error(
-          `The ${name} stopped: ${event.message || "it could not be loaded"}. Restart the machine; what was flushed is safe.`,
-        );
-        reject(error);
-        if (name === "I/O worker") this.#io = undefined;
-        worker.terminate();
-        this.#fail(error);
-      });
+    this.#io ??= connectIo(error => {
+      this.#io = undefined;
+      this.#fail(error);
     });
+    return this.#io;
   }
 
   // --- One life of the guest
 
-  #beginLife(vcpu: Connected<VcpuWorkerApi>, console: MessagePort, automation: MessagePort): Life {
+  #listen(life: Life, console: MessagePort, automation: MessagePort): void {
     let prompt = false;
     let agentReady = false;
     const reached = () => {
-      if (!prompt || !agentReady || this.#state !== "booting") return;
-      this.#endStage("userspace");
+      if (!prompt || !agentReady || life !== this.#life || this.#state !== "booting") return;
+      life.timeline.end("userspace");
       this.#setState("running", this.#rescue ? "rescue shell" : undefined);
       this.#ready.resolve();
     };
@@ -322,62 +300,84 @@ class WorkerMachine implements Machine {
       },
     );
     automation.onmessage = (event: MessageEvent<Uint8Array>) => agent.receive(event.data);
-    const watch = new PromptWatch(rescue => {
-      this.#rescue = rescue;
-      prompt = true;
-      reached();
+    const watch = new ConsoleWatch({
+      prompt: rescue => {
+        this.#rescue = rescue;
+        prompt = true;
+        reached();
+      },
+      panic: () => {
+        const reason = "Linux has panicked; its last words are in the terminal. Reset the machine to go on.";
+        // After its words are out.
+        setTimeout(() => life === this.#life && this.#fail(new Error(reason)), 200);
+      },
     });
     console.onmessage = (event: MessageEvent<Uint8Array>) => {
-      watch.receive(event.data);
+      if (life !== this.#life) return;
       if (this.#listeners.output.size === 0) this.#unheard.push(event.data);
       this.#emit("output", event.data);
+      watch.receive(event.data);
     };
-    const life = { vcpu, console, agent };
-    this.#life = life;
-    return life;
+    life.console = console;
+    life.agent = agent;
   }
 
-  /** Resolves when the guest is gone and nothing touches its memory or, in its worker, its disks. */
-  async #endLife(reason: string): Promise<void> {
-    const life = this.#life;
-    if (!life) return;
-    this.#life = undefined;
-    life.console.close();
-    life.agent.close(reason);
-    if (this.#servedByVcpu) {
-      // Its disks are in that worker: flushed now, unless the worker hangs.
-      await Promise.race([life.vcpu.api.close().catch(() => {}), sleep(CLOSE_TIMEOUT_MS)]);
-    }
-    life.vcpu.worker.terminate();
-    if (!this.#servedByVcpu) await (await this.#io?.catch(() => undefined))?.api.detach();
+  /** Ends the present guest at once; `#cleared` resolves when nothing touches its memory or its disks any more. */
+  #endLife(reason: string): void {
+    const { vcpu, agent } = this.#life;
+    agent?.close(reason);
+    this.#life = { timeline: this.#life.timeline };
+    const before = this.#cleared.catch(() => {});
+    this.#cleared = before.then(async () => {
+      if (this.#servedByVcpu) {
+        // Its disks are in that worker: flushed now, unless the worker hangs.
+        if (vcpu) await answered(vcpu.api.close());
+        vcpu?.worker.terminate();
+        return;
+      }
+      vcpu?.worker.terminate();
+      const io = await this.#io?.catch(() => undefined);
+      if (!io || (await answered(io.api.detach()))) return;
+      // It hangs: the next boot has a new one.
+      io.worker.terminate();
+      this.#io = undefined;
+    });
+    this.#cleared.catch(() => {});
   }
 
-  #onVcpuEvent(life: Life, event: VcpuEvent): void {
-    if (life !== this.#life) return;
+  #onVcpuEvent(timeline: BootTimeline, event: VcpuEvent): void {
     switch (event) {
       case "kernel":
-        this.#endStage("firmware");
-        this.#beginStage("kernel");
+        timeline.end("firmware");
+        timeline.begin("kernel");
         return;
       case "userspace":
-        this.#endStage("kernel");
-        this.#beginStage("userspace");
+        timeline.end("kernel");
+        timeline.begin("userspace");
         return;
       case "reboot":
         void this.start().catch(() => {});
         return;
-      case "stopped":
+      case "halted":
+        this.#endLife("The machine is switched off; restart it first.");
         this.#setState("stopped");
+        this.#ready.reject(new Error("The guest has switched the machine off."));
         return;
     }
   }
 
   #fail(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
-    this.#generation++;
-    void this.#endLife(failure.message);
+    this.#endLife(failure.message);
     this.#setState("failed", failure.message);
     this.#ready.reject(failure);
+  }
+
+  /** The promise of a boot that was replaced settles as the new boot's does. */
+  #renewReady(): void {
+    const before = this.#ready;
+    this.#ready = Promise.withResolvers<void>();
+    this.#ready.promise.then(before.resolve, before.reject);
   }
 
   // --- Events
@@ -387,30 +387,20 @@ class WorkerMachine implements Machine {
     this.#emit("state", state, detail);
   }
 
-  /** Returns what ends the stage. */
-  #beginStage(stage: BootStage): () => void {
-    this.#stages = [...this.#stages, { stage, startMs: performance.now() - this.#startedAt }];
-    this.#emit("boot", this.#stages);
-    return () => this.#endStage(stage);
-  }
-
-  #endStage(stage: BootStage): void {
-    this.#updateStage(stage, { endMs: performance.now() - this.#startedAt });
-  }
-
-  #updateStage(stage: BootStage, change: Partial<BootStageTiming>): void {
-    this.#stages = this.#stages.map(timing => (timing.stage === stage ? { ...timing, ...change } : timing));
-    this.#emit("boot", this.#stages);
-  }
-
   #emit<E extends keyof MachineEvents>(event: E, ...args: Parameters<MachineEvents[E]>): void {
     for (const listener of this.#listeners[event])
       (listener as (...args: Parameters<MachineEvents[E]>) => void)(...args);
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms));
+/** Did the worker answer in time? That it answered with an error does not matter here. */
+function answered(answer: Promise<unknown>): Promise<boolean> {
+  const inTime = answer.then(
+    () => true,
+    () => true,
+  );
+  const late = new Promise<boolean>(resolve => setTimeout(() => resolve(false), ANSWER_TIMEOUT_MS));
+  return Promise.race([inTime, late]);
 }
 
 /** Does this host show stores to other threads in program order, as x86 does? Where the browser does not say: no. */

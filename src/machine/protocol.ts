@@ -28,7 +28,7 @@ export interface VcpuWorkerConfig {
 }
 
 /** What the guest does, as far as the vCPU thread can tell. */
-export type VcpuEvent = "kernel" | "userspace" | "reboot" | "stopped";
+export type VcpuEvent = "kernel" | "userspace" | "reboot" | "halted";
 
 export interface VcpuWorkerApi extends DiskApi {
   /** Makes the machine; the guest does not run yet. */
@@ -73,11 +73,6 @@ export interface IoWorkerApi extends DiskApi {
   attach(config: IoWorkerConfig): Promise<void>;
   /** Serves no machine any more; the disks stay open. */
   detach(): Promise<void>;
-}
-
-/** For exceptions that no guest should be able to cause: the guest has had its answer, somebody should hear of it. */
-export function reportBug(error: unknown): void {
-  console.error("NVMe command failed unexpectedly", error);
 }
 
 /** The first message of each worker: calls sent before comlink listens would be lost. */

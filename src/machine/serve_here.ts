@@ -2,7 +2,8 @@ import type { GuestMemory } from "../devices/guest_memory.ts";
 import { IoServer } from "../devices/nvme/io/io_server.ts";
 import type { Namespace } from "../devices/nvme/namespace.ts";
 import type { SharedState } from "../devices/nvme/shared_state.ts";
-import { reportBug, type VcpuWorkerConfig } from "./protocol.ts";
+import type { VcpuWorkerConfig } from "./protocol.ts";
+import { reportBug } from "./report.ts";
 import type { MainLoop } from "./v86/run_loop.ts";
 
 /** I/O served by the machine worker itself. */

@@ -14,6 +14,7 @@ import {
   type VcpuWorkerConfig,
   WORKER_READY,
 } from "./protocol.ts";
+import { reportRejections } from "./report.ts";
 import { serveHere } from "./serve_here.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
@@ -103,6 +104,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
       counters: shared.counters,
       mainLoop: server,
       haltPollMaxUs: config.haltPollMaxUs,
+      onHalted: () => onEvent("halted"),
       housekeeping: idle => {
         watch.look();
         for (const serial of serialPorts) serial.pump();
@@ -112,7 +114,6 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
         for (const serial of serialPorts) serial.flush();
       },
     });
-    v86.add_listener("emulator-stopped", () => onEvent("stopped"));
     return {
       buffer: memory.bytes.buffer as SharedArrayBuffer,
       byteOffset: memory.bytes.byteOffset,
@@ -126,5 +127,6 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   }
 }
 
+reportRejections();
 Comlink.expose(new VcpuWorker());
 postMessage(WORKER_READY);

@@ -65,6 +65,7 @@ export class BlockCache implements BlockDevice {
   #hits = 0;
   #misses = 0;
   #closed: StorageError | undefined;
+  #failure: StorageError | undefined;
   /** Reservations to be released in a task of their own. */
   #expiring: { intent: Intent; chunks: readonly number[] }[] = [];
 
@@ -94,6 +95,7 @@ export class BlockCache implements BlockDevice {
       timeoutMs,
       underPressure: () => this.#reservations.writesWaiting,
       onCommitted: error => {
+        this.#failure = error;
         if (error) this.#reservations.rejectWrites(error);
         else this.#reservations.admit();
       },
@@ -114,6 +116,11 @@ export class BlockCache implements BlockDevice {
   /** flush and flushRange calls that wait at present. */
   get pendingFlushes(): number {
     return this.#writeBack.pendingFlushes;
+  }
+
+  /** Why the last commit failed; undefined when it did not. The data stays dirty and is tried again. */
+  get failure(): StorageError | undefined {
+    return this.#failure;
   }
 
   counters(): CacheCounters {

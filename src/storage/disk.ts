@@ -58,6 +58,11 @@ export class Disk {
     }
   }
 
+  /** False once the browser has closed or deleted its database, or close() was called. */
+  get isOpen(): boolean {
+    return this.#backend.isOpen;
+  }
+
   /** SHA-256 of the image that the disk was completely seeded with. */
   get seededSha256(): string | undefined {
     return this.#backend.metadata.seededSha256;

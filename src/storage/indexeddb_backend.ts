@@ -162,6 +162,10 @@ export class IndexedDbBackend implements BlockBackend {
     }
   }
 
+  get isOpen(): boolean {
+    return this.#closedBecause === undefined;
+  }
+
   #release(because: string): void {
     this.#closedBecause ??= because;
     this.#db.close();

@@ -12,7 +12,7 @@ interface Banner {
 }
 
 /** More than this many would push the terminal off a phone's screen; the oldest goes. */
-const maxNotices = 3;
+const maxNotices = 6;
 
 /** Several times the slowest boot seen on a loaded machine. */
 const slowBootMs = 60_000;
@@ -108,7 +108,7 @@ function stateBanner(machine: Machine, actions: Actions, detail: string | undefi
       if (!machine.rescue) return undefined;
       return {
         message:
-          "Linux could not mount its system disk, so this is the rescue shell. You can try to repair the disk here, or put the shipped image back.",
+          "This is the rescue shell: Linux could not mount its system disk, or you asked for it. You can try to repair the disk here, or put the shipped image back.",
         severity: "warning",
         action: { label: "Reset disks…", run: () => void actions.resetDisks() },
         dismissible: true,

@@ -64,12 +64,17 @@ export class CompletionQueue {
     return this.#waiting.length;
   }
 
-  /** The consumer has freed entries up to `head`. False if that is not between the present head and the tail. */
-  advanceHead(head: number): boolean {
-    if (head >= this.entries) return false;
+  /** Is `head` between the present head and the tail? */
+  mayAdvanceTo(head: number): boolean {
+    if (head < 0 || head >= this.entries) return false;
     const used = (this.tail - this.head + this.entries) % this.entries;
     const freed = (head - this.head + this.entries) % this.entries;
-    if (freed > used) return false;
+    return freed <= used;
+  }
+
+  /** The consumer has freed entries up to `head`. False, and nothing happens, if it cannot have. */
+  advanceHead(head: number): boolean {
+    if (!this.mayAdvanceTo(head)) return false;
     this.head = head;
     return true;
   }

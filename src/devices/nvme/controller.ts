@@ -418,7 +418,20 @@ export class NvmeController implements AdminServices {
         const cidStatus = words[record + CompletionWord.CID_STATUS];
         const status = cidStatus >>> 16;
         const cq = this.completionQueues.get(shared.getSq(sqid, SqWord.CQID));
-        if (status !== Status.success) this.#errorLog.add(sqid, cidStatus & 0xffff, status, 0);
+        if (status !== Status.success) {
+          const [low, high] = [
+            words[record + CompletionWord.LBA_LOW],
+            words[record + CompletionWord.LBA_HIGH],
+          ];
+          const lba = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+          this.#errorLog.add(
+            sqid,
+            cidStatus & 0xffff,
+            status,
+            words[record + CompletionWord.NSID] >>> 0,
+            lba,
+          );
+        }
         if (
           cq?.post(
             sqid,
@@ -563,6 +576,7 @@ export class NvmeController implements AdminServices {
       counters: this.#shared.counters,
       errorLog: this.#errorLog,
       firmwareRevision: this.identity.firmwareRevision,
+      temperatureThreshold: this.features.get(FeatureId.temperatureThreshold) & 0xffff,
       adminEffects: Array.from(this.#commands, ([opcode, { effects }]) => [opcode, effects] as const),
       poweredMs: this.#host.now() - this.#madeAt,
     };
@@ -619,18 +633,27 @@ export class NvmeController implements AdminServices {
       page !== 0 && (page & PAGE_MASK) === 0 && isRam(this.memory, page, PAGE_BYTES);
     if (!usable(shadowPage) || !usable(eventIdxPage)) return Status.invalidField;
     const shared = this.#shared;
-    const set = (offset: number, value: number) => {
-      Atomics.store(this.memory.words, (shadowPage + offset) >>> 2, value);
+    // Where a queue that exists starts from. Linux re-enables a controller, starts its queues with the cleared pages of
+    // the time before, and only then sends this command: what it has elided until now stands in the new page alone. A
+    // page that says nothing (0) is told where the doorbells stand, or the shadows in force until now, which are never
+    // off in between: the doorbell words lie behind them.
+    const adopt = (offset: number, known: number, isValid: (value: number) => boolean) => {
+      const word = (shadowPage + offset) >>> 2;
+      const theirs = Atomics.load(this.memory.words, word);
+      const value = theirs !== 0 && isValid(theirs) ? theirs : known;
+      Atomics.store(this.memory.words, word, value);
       Atomics.store(this.memory.words, (eventIdxPage + offset) >>> 2, value);
     };
-    // Linux creates its I/O queues first: they start from where their doorbells stand, or the shadows in force until
-    // now, which are never off in between: the doorbell words lie behind them.
     for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
       if (!this.submissionQueueExists(qid)) continue;
       const offset = sqShadowOffset(qid);
-      set(offset, this.#shadowEnabled ? this.#shadow(offset) : shared.getSq(qid, SqWord.TAIL));
+      const known = this.#shadowEnabled ? this.#shadow(offset) : shared.getSq(qid, SqWord.TAIL);
+      const entries = shared.getSq(qid, SqWord.ENTRIES);
+      adopt(offset, known, tail => tail > 0 && tail < entries);
     }
-    for (const cq of this.completionQueues.values()) set(cqShadowOffset(cq.id), cq.head);
+    for (const cq of this.completionQueues.values()) {
+      adopt(cqShadowOffset(cq.id), cq.head, head => cq.mayAdvanceTo(head));
+    }
     shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
     shared.setControl(Control.SHADOW_PAGE, shadowPage);
     shared.setControl(Control.SHADOW_ENABLED, 1);

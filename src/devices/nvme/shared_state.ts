@@ -78,6 +78,10 @@ export const CompletionWord = {
   RESULT: 3,
   /** SQ head at the time of completion. */
   SQ_HEAD: 4,
+  /** What the error log says of a command that failed: namespace and starting LBA. */
+  NSID: 5,
+  LBA_LOW: 6,
+  LBA_HIGH: 7,
 } as const;
 const COMPLETION_WORDS = 8;
 

@@ -1,7 +1,7 @@
 import type { EventNotifier } from "../../eventloop/event_notifier.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
-import { bytes, type V86Emulator } from "./seams.ts";
+import { bytes, type V86Emulator, words } from "./seams.ts";
 
 /** A device that is served at the vCPU thread's safe points. */
 export interface SafePointDevice {
@@ -30,6 +30,8 @@ export interface RunLoopOptions {
   readonly mainLoop: MainLoop | undefined;
   /** Longest busy wait for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
+  /** The guest has halted with interrupts off, as Linux does when it is switched off: nothing will wake it. */
+  readonly onHalted: () => void;
   /** Called now and then, at least every few milliseconds while the guest runs: terminal output, serial input. */
   readonly housekeeping: (guestIsIdle: boolean) => void;
 }
@@ -38,6 +40,7 @@ export interface RunLoopOptions {
 const SLICE_MS = 4;
 /** With I/O in flight and nothing to do, the thread blocks for this long before its event loop turns again. */
 const BLOCKING_WAIT_MS = 1;
+const EFLAGS_IF = 1 << 9;
 const SPINS_PER_CLOCK_READ = 32;
 /** Shortest halt poll: what is left of it while storage is slow. */
 const HALT_POLL_MIN_US = 25;
@@ -54,6 +57,7 @@ export class RunLoop {
   #looping = false;
   #scheduled = false;
   #haltPollUs = HALT_POLL_MIN_US;
+  readonly #isDead: () => boolean;
   #disposed = false;
 
   constructor(options: RunLoopOptions) {
@@ -71,6 +75,8 @@ export class RunLoop {
     };
     const { cpu } = v86;
     const halted = bytes(cpu.in_hlt);
+    const flags = words(cpu.flags);
+    this.#isDead = () => halted[0] !== 0 && (flags[0] & EFLAGS_IF) === 0;
     const runHardwareTimers = cpu.run_hardware_timers.bind(cpu);
     cpu.run_hardware_timers = (acpiEnabled, now) => {
       // v86 calls this between two stretches of guest code, about every 100,000 instructions: a safe point.
@@ -113,7 +119,12 @@ export class RunLoop {
     } while ((this.#delayMs < 1 || this.#waitHalted()) && performance.now() < end);
     this.#looping = false;
     this.#options.housekeeping(this.#delayMs >= 1);
-    if (v86.running) void this.#schedule();
+    if (this.#isDead()) {
+      this.#disposed = true;
+      this.#options.onHalted();
+    } else if (v86.running) {
+      void this.#schedule();
+    }
   }
 
   /** The guest is halted: waits a little for a completion. True if the guest has something to do again. */

@@ -14,7 +14,8 @@ export class ErrorLog {
     return this.#count;
   }
 
-  add(sqid: number, cid: number, status: StatusCode, nsid: number): void {
+  /** `lba` is that of an I/O command, 0 for others. */
+  add(sqid: number, cid: number, status: StatusCode, nsid: number, lba = 0n): void {
     this.#count += 1;
     const entry = new Uint8Array(ENTRY_BYTES);
     const view = new DataView(entry.buffer);
@@ -23,6 +24,7 @@ export class ErrorLog {
     view.setUint16(10, cid, true);
     view.setUint16(12, status << 1, true); // status field with the phase bit 0
     view.setUint16(14, 0xffff, true); // parameter error location: none given
+    view.setBigUint64(16, lba, true);
     view.setUint32(24, nsid, true);
     this.#entries.unshift(entry);
     this.#entries.length = Math.min(this.#entries.length, ERROR_LOG_ENTRIES);

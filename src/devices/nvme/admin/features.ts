@@ -75,6 +75,9 @@ export class Features {
         // Section 5.21.1.7: 65535 is reserved; once I/O queues exist it is too late.
         if ((cdw11 & 0xffff) === 0xffff || cdw11 >>> 16 === 0xffff) return Status.invalidField;
         return queuesExist ? Status.sequenceError : Status.success;
+      case FeatureId.temperatureThreshold:
+        // THSEL (21:20) 0 is the over temperature threshold; an under threshold never comes into play and is not kept.
+        return (cdw11 >>> 20) & 3 ? Status.invalidField : Status.success;
       case FeatureId.powerManagement:
         // One power state.
         return (cdw11 & 0x1f) === 0 ? Status.success : Status.invalidField;

@@ -8,6 +8,8 @@ export interface LogSources {
   readonly counters: Int32Array;
   readonly errorLog: ErrorLog;
   readonly firmwareRevision: string;
+  /** Over temperature threshold (feature 04h), kelvin. */
+  readonly temperatureThreshold: number;
   /** Opcode and effects of each admin command. */
   readonly adminEffects: Iterable<readonly [opcode: number, effects: number]>;
   /** Milliseconds since the controller was made. */
@@ -33,14 +35,17 @@ export function logPage(id: number, sources: LogSources): Uint8Array | undefined
 }
 
 const ROOM_TEMPERATURE_KELVIN = 300;
+/** Critical Warning, bit 1. */
+const TEMPERATURE_WARNING = 1 << 1;
 /** Data units are thousands of 512 bytes, rounded up. */
 const dataUnits = (sectors: number): bigint => BigInt(Math.ceil((sectors >>> 0) / 1000));
 
 /** SMART / Health Information, page 02h (figure 194). */
-function smart({ counters, errorLog, poweredMs }: LogSources): Uint8Array {
+function smart({ counters, errorLog, temperatureThreshold, poweredMs }: LogSources): Uint8Array {
   const data = new Uint8Array(512);
   const view = new DataView(data.buffer);
   const count = (index: number): bigint => BigInt(Atomics.load(counters, index) >>> 0);
+  if (ROOM_TEMPERATURE_KELVIN >= temperatureThreshold) data[0] = TEMPERATURE_WARNING;
   view.setUint16(1, ROOM_TEMPERATURE_KELVIN, true); // composite temperature
   data[3] = 100; // available spare, %
   data[4] = 10; // available spare threshold, %

@@ -325,6 +325,9 @@ export class IoServer implements AioHandler, IoServices {
       words[record + CompletionWord.CID_STATUS] = request.cid | (status << 16);
       words[record + CompletionWord.RESULT] = 0;
       words[record + CompletionWord.SQ_HEAD] = this.#shared.getSq(request.qid, SqWord.HEAD);
+      words[record + CompletionWord.NSID] = request.nsid;
+      words[record + CompletionWord.LBA_LOW] = request.cdw10;
+      words[record + CompletionWord.LBA_HIGH] = request.cdw11;
       completions.publish();
       addCounter(counters, Counter.commands);
       if (request.opcode === NvmOpcode.flush) addCounter(counters, Counter.flushes);

@@ -1,16 +1,21 @@
 import { describe, expect, it } from "vitest";
-import { PromptWatch } from "./prompt_watch.ts";
+import { ConsoleWatch } from "./console_watch.ts";
 
 const SHELL = "\x1b]133;A\x07";
 const RESCUE = "\x1b]133;A;rescue\x07";
 
 function watch() {
   const found: boolean[] = [];
-  const prompt = new PromptWatch(rescue => void found.push(rescue));
-  return { found, feed: (text: string) => prompt.receive(Buffer.from(text, "latin1")) };
+  let panics = 0;
+  const console = new ConsoleWatch({ prompt: rescue => found.push(rescue), panic: () => panics++ });
+  return {
+    found,
+    panics: () => panics,
+    feed: (text: string) => console.receive(Buffer.from(text, "latin1")),
+  };
 }
 
-describe("PromptWatch", () => {
+describe("ConsoleWatch", () => {
   it.each([
     [SHELL, false],
     [RESCUE, true],
@@ -28,6 +33,15 @@ describe("PromptWatch", () => {
     const { found, feed } = watch();
     for (const byte of `noise${SHELL}~ # ${RESCUE}`) feed(byte);
     expect(found).toEqual([false]);
+  });
+
+  it("hears of a kernel panic, once", () => {
+    const { panics, feed } = watch();
+    feed("[ 1.0] Kernel pan");
+    expect(panics()).toBe(0);
+    feed("ic - not syncing: sysrq triggered crash\r\n");
+    feed("---[ end Kernel panic - not syncing: sysrq triggered crash ]---");
+    expect(panics()).toBe(1);
   });
 
   it("is not taken in by other marks", () => {
