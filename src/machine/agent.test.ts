@@ -136,4 +136,29 @@ describe("AgentClient", () => {
     agent.receive(record(sent[1].id));
     expect((await next).exitCode).toBe(0);
   });
+
+  it("rejects a command that a new shell does not know of, and goes on", async () => {
+    const { agent, sent } = listening();
+    const lost = agent.exec("kill -9 $$");
+    const next = agent.exec("true");
+    agent.receive(encode("\x1eREADY\n"));
+    expect(sent.map(({ command }) => command)).toEqual(["kill -9 $$", ":"]);
+    agent.receive(record(sent[1].id));
+    await expect(lost).rejects.toThrow("ended the automation shell");
+    agent.receive(record(sent[2].id));
+    expect((await next).exitCode).toBe(0);
+  });
+
+  it("keeps a command that waited in the tty for the new shell", async () => {
+    const { agent, sent } = listening();
+    const kept = agent.exec("true");
+    agent.receive(encode("\x1eREADY\n"));
+    agent.receive(record(sent[0].id, 5));
+    expect((await kept).exitCode).toBe(5);
+    const next = agent.exec("echo done");
+    // The probe's answer comes late, and is no output of the next command.
+    agent.receive(record(sent[1].id));
+    agent.receive(concat(encode("done\n"), record(sent[2].id)));
+    expect((await next).output).toBe("done\n");
+  });
 });

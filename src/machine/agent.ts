@@ -24,8 +24,8 @@ export class AgentClient {
   readonly #queue: { readonly command: string; readonly running: Running }[] = [];
   #running: Running | undefined;
   #listening = false;
-  /** The answer to a probe that is under way. */
-  #probeRecord: string | undefined;
+  /** A probe that is under way: the answer it will have, and the command that it was sent for. */
+  #probe: { readonly record: string; readonly running: Running } | undefined;
   #nextId = 1;
   /** Bytes of a record that has begun and is not complete. */
   #partial: number[] | undefined;
@@ -84,13 +84,15 @@ export class AgentClient {
       this.#partial = undefined;
       this.#listening = true;
       this.#onReady();
-      if (this.#running) this.#probe(this.#running);
+      if (this.#running) this.#sendProbe(this.#running);
       this.#next();
       return;
     }
-    if (text === this.#probeRecord) {
+    if (this.#probe !== undefined && text === this.#probe.record) {
+      const lost = this.#running === this.#probe.running;
       this.#partial = undefined;
-      this.#probeRecord = undefined;
+      this.#probe = undefined;
+      if (!lost) return;
       this.#running?.reject(new Error("The command ended the automation shell; a new one has started."));
       this.#running = undefined;
       this.#next();
@@ -104,7 +106,6 @@ export class AgentClient {
     }
     this.#partial = undefined;
     this.#running = undefined;
-    this.#probeRecord = undefined;
     running.resolve({
       output: decode(running.output),
       exitCode: Number(status),
@@ -118,8 +119,8 @@ export class AgentClient {
    * the old shell had taken it, it is lost. A second command that does nothing tells: its answer comes after that of
    * the first one, or alone.
    */
-  #probe(running: Running): void {
-    this.#probeRecord = `${running.id}p 0`;
+  #sendProbe(running: Running): void {
+    this.#probe = { running, record: `${running.id}p 0` };
     this.#send(new TextEncoder().encode(`${running.id}p ${base64(new TextEncoder().encode(":"))}\n`));
   }
 
