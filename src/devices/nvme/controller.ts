@@ -12,16 +12,15 @@ import type { ShadowExtension } from "./admin/shadow_extension.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
+import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import {
   CompletionWord,
   Control,
-  cqShadowOffset,
   MAX_IO_QUEUES,
   RangeWord,
   type SharedState,
   SqState,
   SqWord,
-  sqShadowOffset,
 } from "./shared_state.ts";
 import { CQE_BYTES, SQE_BYTES } from "./spec/entries.ts";
 import { FeatureId } from "./spec/features.ts";
@@ -32,7 +31,6 @@ import {
   ControllerStatus,
   DOORBELL_STRIDE,
   MAX_TRANSFER_BYTES,
-  PAGE_BYTES,
   PAGE_MASK,
   Register,
   VERSION,
@@ -60,9 +58,6 @@ export interface ControllerOptions {
   readonly shadowDoorbells: ShadowExtension;
 }
 
-/** Marks a shadow value that no tail can have as reported to the guest. */
-const BAD_TAIL = 0x10000;
-
 /**
  * The controller as the vCPU thread sees it: registers (NVMe 1.4, section 3.1), the enable / reset / shutdown state
  * machine, admin commands, completion posting and the interrupt pin. I/O queues are served elsewhere (IoServer); the
@@ -84,6 +79,7 @@ export class NvmeController implements AdminServices {
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
   readonly #interrupts: Interrupts;
+  readonly #shadows: ShadowDoorbells;
   readonly #errorLog = new ErrorLog();
   readonly #madeAt: number;
 
@@ -105,8 +101,6 @@ export class NvmeController implements AdminServices {
   /** The guest has set CC.EN again before the reset was over. */
   #enableWhenReset = false;
   #shutdownRequested = 0;
-  /** Unfetched shadow tails as of the last safe point, by queue: -1 where there was none, BAD_TAIL + what was reported. */
-  readonly #unfetchedTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
 
   constructor(options: ControllerOptions) {
     this.memory = options.memory;
@@ -118,6 +112,11 @@ export class NvmeController implements AdminServices {
     this.#commands = adminCommands(options);
     this.#transfer = new HostTransfer(options.memory, (start, end) => options.host.memoryWritten(start, end));
     this.#interrupts = new Interrupts(options.host, options.shared.counters);
+    this.#shadows = new ShadowDoorbells(options.memory, options.shared, {
+      msixEnabled: () => options.host.msixEnabled(),
+      notifyServer: () => options.host.notifyServer(),
+      badTail: qid => this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue),
+    });
     this.msixVectors = options.msixVectors;
     this.#madeAt = options.host.now();
     this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
@@ -247,7 +246,6 @@ export class NvmeController implements AdminServices {
     this.#adminQueue = undefined;
     this.completionQueues.clear();
     this.#deletions.clear();
-    this.#unfetchedTail.fill(-1);
     this.features = new Features();
     this.asyncEvents = this.#newAsyncEvents();
     this.#interrupts.mask = 0;
@@ -258,7 +256,7 @@ export class NvmeController implements AdminServices {
     // The epoch first: while shadows were in use the doorbell words are history, and a serving side that saw the
     // shadows switched off, but no reset, would take them for new.
     shared.addControl(Control.EPOCH);
-    shared.setControl(Control.SHADOW_ENABLED, 0);
+    this.#shadows.disable();
     shared.setControl(Control.HIGHEST_SQ, 0);
     this.featuresChanged();
     this.#host.notifyServer();
@@ -340,7 +338,7 @@ export class NvmeController implements AdminServices {
       this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
       return;
     }
-    if (this.#shadowEnabled) this.#armCqEventIdx(cq);
+    if (this.#shadows.enabled) this.#shadows.armHead(cq);
     this.#updateInterrupts(false);
   }
 
@@ -364,7 +362,7 @@ export class NvmeController implements AdminServices {
       // A queue that a reset took away may have left commands that will never be posted.
       if (shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) continue;
       if (shared.inFlight(qid) > 0) return true;
-      const tail = this.#shadowEnabled ? this.#shadow(sqShadowOffset(qid)) : shared.getSq(qid, SqWord.TAIL);
+      const tail = this.#shadows.enabled ? this.#shadows.tail(qid) : shared.getSq(qid, SqWord.TAIL);
       if (tail !== shared.getSq(qid, SqWord.HEAD)) return true;
     }
     return this.#resetting || this.#deletions.size > 0;
@@ -383,9 +381,9 @@ export class NvmeController implements AdminServices {
     this.#takeCompletions();
     this.#takeDeletions();
     this.#runAdminCommands();
-    if (this.#shadowEnabled) {
-      this.#readCqShadows();
-      this.#sweep(idle);
+    if (this.#shadows.enabled) {
+      this.#shadows.readHeads(this.completionQueues.values());
+      this.#shadows.sweep(idle);
     }
     this.#updateInterrupts(true);
   }
@@ -493,78 +491,6 @@ export class NvmeController implements AdminServices {
     return new AsyncEvents((cid, result) => this.#completeAdmin(cid, Status.success, result));
   }
 
-  // --- Shadow doorbells (section 5.7, annex B.5)
-
-  get #shadowEnabled(): boolean {
-    return this.#shared.control[Control.SHADOW_ENABLED] !== 0;
-  }
-
-  #shadow(offset: number): number {
-    return (
-      Atomics.load(this.memory.words, ((this.#shared.control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2) &
-      0xffff
-    );
-  }
-
-  /** Learns from the guest's shadows which CQ entries are free. */
-  #readCqShadows(): void {
-    for (const cq of this.completionQueues.values()) {
-      if (cq.isEmpty && cq.waiting === 0) continue;
-      const head = this.#shadow(cqShadowOffset(cq.id));
-      if (head !== cq.head && cq.advanceHead(head)) this.#armCqEventIdx(cq);
-    }
-  }
-
-  /**
-   * EventIdx of a completion queue: the head itself, so that the next move of the head rings (never the tail: then a
-   * full queue's guest would never tell, museum 2). The pin needs to know of each move, to fall when the queue is
-   * empty. With MSI-X nothing depends on it, and the EventIdx stays behind: a full queue's shadow head is read at each
-   * safe point.
-   */
-  #armCqEventIdx(cq: CompletionQueue): void {
-    if (this.#host.msixEnabled()) return;
-    const page = this.#shared.control[Control.EVENT_IDX_PAGE] >>> 0;
-    Atomics.store(this.memory.words, (page + cqShadowOffset(cq.id)) >>> 2, cq.head);
-  }
-
-  /**
-   * Hands over shadow tails that the serving side has not fetched (rule 2 of the design). A guest's mb() is no fence
-   * for the other thread, so "write shadow, read EventIdx" may miss a serving side that is just falling asleep. Only
-   * this thread sees the guest's stores in order.
-   *
-   * A tail is handed over when it is still unfetched at a second safe point, because at the first one the guest may
-   * be about to ring by itself; or at once, when the guest goes idle.
-   */
-  #sweep(idle: boolean): void {
-    const shared = this.#shared;
-    const highest = shared.control[Control.HIGHEST_SQ];
-    for (let qid = 1; qid <= highest; qid++) {
-      if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
-      const tail = this.#shadow(sqShadowOffset(qid));
-      if (tail === shared.getSq(qid, SqWord.HEAD)) {
-        this.#unfetchedTail[qid] = -1;
-        continue;
-      }
-      // Rung and not yet looked at, or reported as no tail at all. (That TAIL has the same value says nothing: it may
-      // be a doorbell of a lap ago.)
-      if (shared.serverNotifier.isSet || this.#unfetchedTail[qid] === BAD_TAIL + tail) continue;
-      if (!idle && this.#unfetchedTail[qid] !== tail) {
-        this.#unfetchedTail[qid] = tail;
-        continue;
-      }
-      this.#unfetchedTail[qid] = -1;
-      if (tail >= shared.getSq(qid, SqWord.ENTRIES)) {
-        this.#unfetchedTail[qid] = BAD_TAIL + tail;
-        this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
-        continue;
-      }
-      shared.setSq(qid, SqWord.TAIL, tail);
-      // An awake server finds it by itself; one that sleeps has missed it.
-      if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
-      this.#host.notifyServer();
-    }
-  }
-
   // --- AdminServices
 
   get ioQueuesExist(): boolean {
@@ -604,7 +530,6 @@ export class NvmeController implements AdminServices {
     shared.setSq(qid, SqWord.TAIL, 0);
     shared.setSq(qid, SqWord.RUNG_TAIL, 0);
     shared.setSq(qid, SqWord.POSTED, shared.getSq(qid, SqWord.FETCHED));
-    this.#unfetchedTail[qid] = -1;
     shared.setSq(qid, SqWord.STATE, SqState.ACTIVE);
     shared.setControl(Control.HIGHEST_SQ, Math.max(qid, shared.getControl(Control.HIGHEST_SQ)));
     this.#host.notifyServer();
@@ -619,46 +544,15 @@ export class NvmeController implements AdminServices {
   }
 
   resetShadow(kind: "sq" | "cq", qid: number): void {
-    if (!this.#shadowEnabled) return;
-    // Whatever an earlier queue of this id left behind must not be taken for a tail or head (museum 5).
-    const offset = kind === "sq" ? sqShadowOffset(qid) : cqShadowOffset(qid);
-    const { control } = this.#shared;
-    Atomics.store(this.memory.words, ((control[Control.SHADOW_PAGE] >>> 0) + offset) >>> 2, 0);
-    Atomics.store(this.memory.words, ((control[Control.EVENT_IDX_PAGE] >>> 0) + offset) >>> 2, 0);
+    this.#shadows.resetQueue(kind, qid);
   }
 
-  /** Section 5.7; a second command while one is in force moves the buffers (museum 7). */
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode {
-    const usable = (page: number) =>
-      page !== 0 && (page & PAGE_MASK) === 0 && isRam(this.memory, page, PAGE_BYTES);
-    if (!usable(shadowPage) || !usable(eventIdxPage)) return Status.invalidField;
-    const shared = this.#shared;
-    // Where a queue that exists starts from. Linux re-enables a controller, starts its queues with the cleared pages of
-    // the time before, and only then sends this command: what it has elided until now stands in the new page alone. A
-    // page that says nothing (0) is told where the doorbells stand, or the shadows in force until now, which are never
-    // off in between: the doorbell words lie behind them.
-    const adopt = (offset: number, known: number, isValid: (value: number) => boolean) => {
-      const word = (shadowPage + offset) >>> 2;
-      const theirs = Atomics.load(this.memory.words, word);
-      const value = theirs !== 0 && isValid(theirs) ? theirs : known;
-      Atomics.store(this.memory.words, word, value);
-      Atomics.store(this.memory.words, (eventIdxPage + offset) >>> 2, value);
-    };
-    for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
-      if (!this.submissionQueueExists(qid)) continue;
-      const offset = sqShadowOffset(qid);
-      const known = this.#shadowEnabled ? this.#shadow(offset) : shared.getSq(qid, SqWord.TAIL);
-      const entries = shared.getSq(qid, SqWord.ENTRIES);
-      adopt(offset, known, tail => tail > 0 && tail < entries);
-    }
-    for (const cq of this.completionQueues.values()) {
-      adopt(cqShadowOffset(cq.id), cq.head, head => cq.mayAdvanceTo(head));
-    }
-    shared.setControl(Control.EVENT_IDX_PAGE, eventIdxPage);
-    shared.setControl(Control.SHADOW_PAGE, shadowPage);
-    shared.setControl(Control.SHADOW_ENABLED, 1);
-    this.#host.notifyServer();
-    return Status.success;
+    const status = this.#shadows.enable(shadowPage, eventIdxPage, this.completionQueues.values(), qid =>
+      this.submissionQueueExists(qid),
+    );
+    if (status === Status.success) this.#host.notifyServer();
+    return status;
   }
 
   featuresChanged(): void {

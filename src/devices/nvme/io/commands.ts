@@ -98,28 +98,43 @@ function read(services: IoServices, request: IoRequest): StatusCode | Promise<St
   return Status.success;
 }
 
-async function readWhenLoaded(
+function readWhenLoaded(
   services: IoServices,
   request: IoRequest,
   namespace: Namespace,
   bytes: number,
 ): Promise<StatusCode> {
   const offset = request.slba * 2 ** namespace.lbaShift;
+  return moveWhenReady(services, request, namespace, "read", bytes, () => {
+    if (!namespace.disk.tryRead(offset, services.vector)) return false;
+    services.dmaWrote(services.vector);
+    services.countRead(bytes);
+    return true;
+  });
+}
+
+/**
+ * Waits for storage and tries to move the data, until that works. The vector served other commands meanwhile, and the
+ * PRP list is guest memory: it is walked and checked anew each time. `move` has the vector to itself; nobody after it.
+ */
+async function moveWhenReady(
+  services: IoServices,
+  request: IoRequest,
+  namespace: Namespace,
+  intent: "read" | "write",
+  bytes: number,
+  move: () => boolean,
+): Promise<StatusCode> {
   try {
     for (;;) {
-      await namespace.disk.prepare("read", offset, bytes);
+      await namespace.disk.prepare(intent, request.slba * 2 ** namespace.lbaShift, bytes);
       if (!services.isCurrent(request)) return Status.abortedByRequest;
-      // The vector served other commands meanwhile, and the list is guest memory: walk and check it anew.
       const status = mapData(services, request, namespace);
-      if (status !== Status.success) return status;
-      if (namespace.disk.tryRead(offset, services.vector)) break;
+      if (status !== Status.success || move()) return status;
     }
   } catch (error) {
-    return storageStatus(error, "read");
+    return storageStatus(error, intent);
   }
-  services.dmaWrote(services.vector);
-  services.countRead(bytes);
-  return Status.success;
 }
 
 /** Write, section 6.15. */
@@ -144,17 +159,10 @@ async function writeWhenReady(
   bytes: number,
 ): Promise<StatusCode> {
   const offset = request.slba * 2 ** namespace.lbaShift;
-  try {
-    for (;;) {
-      await namespace.disk.prepare("write", offset, bytes);
-      if (!services.isCurrent(request)) return Status.abortedByRequest;
-      const status = mapData(services, request, namespace);
-      if (status !== Status.success) return status;
-      if (namespace.disk.tryWrite(offset, services.vector)) break;
-    }
-  } catch (error) {
-    return storageStatus(error, "write");
-  }
+  const status = await moveWhenReady(services, request, namespace, "write", bytes, () =>
+    namespace.disk.tryWrite(offset, services.vector),
+  );
+  if (status !== Status.success) return status;
   services.countWrite(bytes);
   return durable(services, request, namespace, offset, bytes);
 }
