@@ -15,16 +15,12 @@ import { type BrowserContext, chromium, type Page } from "playwright";
 import { build, preview } from "vite";
 import { chromiumLaunch } from "../../e2e/chromium.ts";
 import type { Automation } from "../app/automation.ts";
-import type { BootStageTiming } from "../machine/api.ts";
+import type { BootStageTiming, InterruptKind, ServingMode } from "../machine/api.ts";
 import type { CounterName } from "../trace/counters.ts";
 import { type Job, jobs } from "./jobs.ts";
 import { type Summary, summarize } from "./statistics.ts";
 
-interface Row extends Summary {
-  readonly system: string;
-  readonly serving: string;
-  readonly extension: string;
-  readonly interrupt: string;
+interface Row extends Summary, System {
   readonly job: string;
   readonly metric: string;
   readonly unit: string;
@@ -40,8 +36,31 @@ const runs = options.quick ? 3 : 7;
 const warmUps = options.quick ? 2 : 3;
 const boots = options.quick ? 2 : 5;
 
+/** One row of the thread's experiment: which device, served where, with which extension and interrupt. */
+interface System {
+  readonly system: "nvme";
+  readonly serving: ServingMode;
+  readonly extension: "none" | "dbbuf";
+  readonly interrupt: InterruptKind;
+}
+
+const nvme = (serving: ServingMode, extension: System["extension"], interrupt: InterruptKind): System => ({
+  system: "nvme",
+  serving,
+  extension,
+  interrupt,
+});
+/** What users get comes first. */
+const systems: readonly System[] = [
+  nvme("iothread+poll", "dbbuf", "msix"),
+  nvme("iothread+poll", "none", "msix"),
+  nvme("iothread+poll", "dbbuf", "intx"),
+  nvme("iothread", "dbbuf", "msix"),
+  nvme("mainloop", "dbbuf", "msix"),
+  nvme("mmio", "dbbuf", "msix"),
+];
+
 const rows: Row[] = [];
-const system = { system: "nvme", serving: "iothread+poll", extension: "dbbuf", interrupt: "intx" } as const;
 
 await build({ logLevel: "error" });
 const server = await preview({ logLevel: "error", preview: { host: "localhost", port: 0 } });
@@ -50,9 +69,17 @@ if (!url) throw new Error("the preview server has no address");
 try {
   console.log(`${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`);
   await benchBoot(url);
-  await benchJobs(url);
+  for (const system of systems) await benchJobs(url, system);
 } finally {
   await server.close();
+}
+const read = rows.find(row => row.job === "read-1m" && row.metric === "rate");
+if (read) {
+  const ratio = (read.median / THREAD_VIRTIO_BLK_MB_S).toFixed(2);
+  console.log(
+    `\n1 MiB reads through the iothread: ${read.median.toFixed(0)} MB/s, ${ratio} × the ${THREAD_VIRTIO_BLK_MB_S} MB/s that ` +
+      "virtio-blk had natively in the 2015 thread",
+  );
 }
 if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
 
@@ -99,8 +126,8 @@ async function benchBoot(address: string): Promise<void> {
     rmSync(profile, { recursive: true, force: true });
   }
   console.log("\nClick to prompt (new browser process each time)");
-  report("first-start", "time", "ms", first);
-  report("start", "time", "ms", again);
+  report(systems[0], "first-start", "time", "ms", first);
+  report(systems[0], "start", "time", "ms", again);
   for (const { stage, startMs, endMs } of lastStages) {
     console.log(
       `    ${stage.padEnd(10)} ${startMs.toFixed(0).padStart(6)} – ${(endMs ?? startMs).toFixed(0)} ms`,
@@ -108,26 +135,21 @@ async function benchBoot(address: string): Promise<void> {
   }
 }
 
-async function benchJobs(address: string): Promise<void> {
+async function benchJobs(address: string, system: System): Promise<void> {
   const profile = mkdtempSync(join(tmpdir(), "doorbell-bench-"));
   await withBrowser(profile, async page => {
-    await boot(page, address);
+    const { serving, extension, interrupt } = system;
+    const settings = { serving, shadow: extension === "none" ? "off" : extension, interrupts: interrupt };
+    await boot(page, `${address}?${new URLSearchParams(settings)}`);
     console.log(
-      `\n${system.system}, ${system.serving}, ${system.extension}; data in the block cache; ${warmUps} warm-up runs, then ${runs} runs`,
+      `\n${system.system}, ${serving}, ${extension}, ${interrupt}; data in the block cache; ${warmUps} warm-up runs, then ${runs} runs`,
     );
-    for (const job of jobs) await benchJob(page, job);
+    for (const job of jobs) await benchJob(page, system, job);
   });
   rmSync(profile, { recursive: true, force: true });
-  const read = rows.find(row => row.job === "read-1m" && row.metric === "rate");
-  if (read) {
-    console.log(
-      `\n1 MiB reads through the iothread: ${read.median.toFixed(0)} MB/s, ${(read.median / THREAD_VIRTIO_BLK_MB_S).toFixed(2)} × ` +
-        `the ${THREAD_VIRTIO_BLK_MB_S} MB/s that virtio-blk had natively in the 2015 thread`,
-    );
-  }
 }
 
-async function benchJob(page: Page, job: Job): Promise<void> {
+async function benchJob(page: Page, system: System, job: Job): Promise<void> {
   const run = async () => {
     const before = await counters(page);
     const { output, exitCode } = await page.evaluate(
@@ -143,6 +165,7 @@ async function benchJob(page: Page, job: Job): Promise<void> {
   const results = [];
   for (let i = 0; i < runs; i++) results.push(await run());
   report(
+    system,
     job.name,
     "rate",
     job.unit,
@@ -155,6 +178,7 @@ async function benchJob(page: Page, job: Job): Promise<void> {
   ];
   for (const [metric, counter] of metrics) {
     report(
+      system,
       job.name,
       metric,
       "per I/O",
@@ -167,7 +191,7 @@ function counters(page: Page) {
   return page.evaluate(() => (window.doorbell as Automation).counters());
 }
 
-function report(job: string, metric: string, unit: string, figures: readonly number[]): void {
+function report(system: System, job: string, metric: string, unit: string, figures: readonly number[]): void {
   const summary = summarize(figures);
   rows.push({ ...system, job, metric, unit, ...summary });
   const digits = summary.median < 10 ? 3 : 0;
