@@ -58,7 +58,7 @@ export class RunLoop {
   #scheduled = false;
   #haltPollUs = HALT_POLL_MIN_US;
   readonly #isDead: () => boolean;
-  #disposed = false;
+  #ended = false;
 
   constructor(options: RunLoopOptions) {
     this.#options = options;
@@ -85,10 +85,6 @@ export class RunLoop {
     };
   }
 
-  dispose(): void {
-    this.#disposed = true;
-  }
-
   /** Lets the event loop turn, or sleeps as long as the guest has nothing to do, then goes on. */
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
@@ -105,7 +101,7 @@ export class RunLoop {
     }
     this.#scheduled = false;
     mainLoop?.dispatch();
-    if (!this.#disposed) this.#run();
+    if (!this.#ended) this.#run();
   }
 
   #run(): void {
@@ -120,7 +116,7 @@ export class RunLoop {
     this.#looping = false;
     this.#options.housekeeping(this.#delayMs >= 1);
     if (this.#isDead()) {
-      this.#disposed = true;
+      this.#ended = true;
       this.#options.onHalted();
     } else if (v86.running) {
       void this.#schedule();
