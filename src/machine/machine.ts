@@ -118,7 +118,6 @@ class WorkerMachine implements Machine {
 
   async stop(): Promise<void> {
     this.#endLife("The machine was stopped.");
-    this.#life = { timeline: this.#life.timeline };
     this.#setState("stopped");
     this.#ready.reject(new Error("The machine was stopped."));
     await this.#cleared;
