@@ -12,6 +12,8 @@ import type { TerminalView } from "./terminal/terminal.ts";
 export interface Automation extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "disks"> {
   /** All counters since the boot (src/trace/counters.ts), and the data that I/O commands moved in bytes. */
   counters(): Record<CounterName, number> & { bytes: number; bytesRead: number; bytesWritten: number };
+  /** Measures the time of register accesses (`counters().exitTimeUs`) from now on, or no more. */
+  timeExits(on: boolean): void;
   /** Runs a command in the guest's automation shell, once the present boot has reached the prompt. */
   exec(command: string): Promise<ExecResult>;
   /** Hard reset; resolves when the shell prompt is back. Asks nothing. */
@@ -51,6 +53,7 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
       return { ...counters, bytes: bytesRead + bytesWritten, bytesRead, bytesWritten };
     },
     disks: () => machine.disks(),
+    timeExits: on => machine.timeExits(on),
     bootStages: () => machine.bootStages,
     terminalText: () => terminal.text(),
     async exec(command) {

@@ -8,13 +8,14 @@ describe("parseSettings", () => {
 
   test("every parameter sets its setting", () => {
     const query =
-      "?memory=512&serving=mmio&shadow=off&interrupts=intx&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
+      "?memory=512&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
     expect(parseSettings(query)).toEqual({
       settings: {
         memoryMiB: 512,
         serving: "mmio",
         shadowDoorbells: "off",
         interrupts: "intx",
+        scratch: "virtio-blk",
         pollMaxUs: 0,
         haltPollMaxUs: 50,
         kernelArguments: "nvme.poll_queues=1 quiet",

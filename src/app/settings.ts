@@ -3,13 +3,14 @@
  * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`.
  */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
-import type { InterruptKind, MachineSettings, ServingMode } from "../machine/api.ts";
+import type { InterruptKind, MachineSettings, ScratchDevice, ServingMode } from "../machine/api.ts";
 
 export const defaultSettings: MachineSettings = {
   memoryMiB: 256,
   serving: "iothread+poll",
   shadowDoorbells: "dbbuf",
   interrupts: "msix",
+  scratch: "nvme",
   pollMaxUs: 1000,
   haltPollMaxUs: 200,
   kernelArguments: "",
@@ -17,6 +18,7 @@ export const defaultSettings: MachineSettings = {
 
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
 const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
+const scratchDevices: readonly ScratchDevice[] = ["nvme", "virtio-blk", "virtio-scsi", "ide"];
 const shadowModes: readonly ShadowExtension[] = ["off", "dbbuf", "google"];
 
 /** x86 kernel command lines end at 2048 characters; the machine needs some of them itself. */
@@ -37,6 +39,7 @@ const parameters: readonly Parameter[] = [
   oneOf("serving", servingModes, serving => ({ serving })),
   oneOf("shadow", shadowModes, shadowDoorbells => ({ shadowDoorbells })),
   oneOf("interrupts", interruptKinds, interrupts => ({ interrupts })),
+  oneOf("scratch", scratchDevices, scratch => ({ scratch })),
   integer("pollMaxUs", 0, 1_000_000, "µs", pollMaxUs => ({ pollMaxUs })),
   integer("haltPollMaxUs", 0, 1_000_000, "µs", haltPollMaxUs => ({ haltPollMaxUs })),
   {

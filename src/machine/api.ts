@@ -8,6 +8,9 @@ export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
 /** How the controller interrupts: by its pin, or by messages to the local APIC. */
 export type InterruptKind = "intx" | "msix";
 
+/** Which device the scratch disk hangs on. The system disk is always the NVMe controller's first namespace. */
+export type ScratchDevice = "nvme" | "virtio-blk" | "virtio-scsi" | "ide";
+
 export interface MachineSettings {
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
@@ -15,6 +18,8 @@ export interface MachineSettings {
   /** With "google" the PCI vendor is Google's, as it was in 2015; today's Linux then uses no shadow doorbells. */
   readonly shadowDoorbells: ShadowExtension;
   readonly interrupts: InterruptKind;
+  /** "ide" is v86's own disk, in memory: it is empty at each boot. */
+  readonly scratch: ScratchDevice;
   /** Longest busy wait of the iothread before it sleeps, in microseconds. */
   readonly pollMaxUs: number;
   /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */
@@ -60,8 +65,8 @@ export interface ExecResult {
 /** A disk as the status line shows it. Sizes in bytes. */
 export interface DiskStatus {
   readonly name: string;
-  /** NVMe namespace id: 1 is /dev/nvme0n1. */
-  readonly nsid: number;
+  /** Where the guest finds it: /dev/nvme0n1, /dev/vda, … */
+  readonly path: string;
   readonly byteLength: number;
   readonly allocatedBytes: number;
   /** Written by the guest, not yet durable. */
@@ -109,6 +114,8 @@ export interface Machine {
 
   /** Counters now: cheap, reads shared memory. */
   counters(): Record<CounterName, number>;
+  /** Measures the time of register accesses (counter `exitTimeUs`) from now on, or no more; it costs two looks at the clock each. */
+  timeExits(on: boolean): void;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

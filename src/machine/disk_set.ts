@@ -1,13 +1,16 @@
 import type { Namespace, NamespaceInfo } from "../devices/nvme/namespace.ts";
+import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
+import type { BlockDevice } from "../storage/block_device.ts";
 import { Disk, wipeDisk } from "../storage/disk.ts";
 import { seedDisk } from "../storage/seed.ts";
-import { nguid } from "./identity.ts";
-import type { DiskApi, DiskConfig } from "./protocol.ts";
+import { nguid, virtioIdentity } from "./identity.ts";
+import type { DiskApi, DiskConfig, DiskRole } from "./protocol.ts";
+import { scratchPaths } from "./scratch.ts";
 
 const LBA_SHIFT = 9;
 
 interface Attached {
-  readonly nsid: number;
+  readonly role: DiskRole;
   readonly disk: Disk;
 }
 
@@ -42,9 +45,11 @@ export class DiskSet implements DiskApi {
 
   async #openAll(configs: readonly DiskConfig[]) {
     const opened = await Promise.all(configs.map(config => this.#open(config)));
-    return opened.map(attached => ({
-      namespace: namespaceInfo(attached),
-      seeded: attached.disk.seededSha256 !== undefined,
+    return opened.map(({ role, disk }) => ({
+      ...(role.on === "nvme"
+        ? { namespace: namespaceInfo(role.nsid, disk) }
+        : { virtio: virtioInfo(role.on, disk) }),
+      seeded: disk.seededSha256 !== undefined,
     }));
   }
 
@@ -55,11 +60,11 @@ export class DiskSet implements DiskApi {
   }
 
   async status() {
-    return Array.from(this.#disks.values(), ({ nsid, disk }) => {
+    return Array.from(this.#disks.values(), ({ role, disk }) => {
       const counters = disk.cache.counters();
       return {
         name: disk.name,
-        nsid,
+        path: role.on === "nvme" ? `/dev/nvme0n${role.nsid}` : scratchPaths[role.on],
         byteLength: disk.cache.byteLength,
         allocatedBytes: counters.allocatedBytes,
         dirtyBytes: counters.dirtyBytes,
@@ -85,20 +90,27 @@ export class DiskSet implements DiskApi {
     await Promise.all(closing);
   }
 
-  /** The open disks as namespaces of a controller. */
+  /** The open disks that are namespaces of the controller. */
   namespaces(): Namespace[] {
-    return Array.from(this.#disks.values(), attached => ({
-      ...namespaceInfo(attached),
-      disk: attached.disk.cache,
-    }));
+    return Array.from(this.#disks.values()).flatMap(({ role, disk }) =>
+      role.on === "nvme" ? [{ ...namespaceInfo(role.nsid, disk), disk: disk.cache }] : [],
+    );
   }
 
-  async #open({ name, nsid, byteLength }: DiskConfig): Promise<Attached> {
+  /** The open disk that hangs on a virtio device. */
+  virtioDisk(): { readonly info: VirtioDiskInfo; readonly disk: BlockDevice } | undefined {
+    for (const { role, disk } of this.#disks.values()) {
+      if (role.on !== "nvme") return { info: virtioInfo(role.on, disk), disk: disk.cache };
+    }
+    return undefined;
+  }
+
+  async #open({ name, role, byteLength }: DiskConfig): Promise<Attached> {
     let attached = this.#disks.get(name);
     // The browser may have closed or deleted its database: then it is opened anew.
     if (!attached?.disk.isOpen) {
       await attached?.disk.close().catch(() => {});
-      attached = { nsid, disk: await Disk.open(name, { create: { capacityBytes: byteLength } }) };
+      attached = { role, disk: await Disk.open(name, { create: { capacityBytes: byteLength } }) };
       this.#disks.set(name, attached);
     }
     return attached;
@@ -116,6 +128,15 @@ function failureOf(disk: Disk): { readonly failure?: string } {
   };
 }
 
-function namespaceInfo({ nsid, disk }: Attached): NamespaceInfo {
-  return { nsid, lbaShift: LBA_SHIFT, blocks: disk.cache.byteLength / 2 ** LBA_SHIFT, nguid: nguid(nsid) };
+const geometry = (disk: Disk) => ({
+  lbaShift: LBA_SHIFT,
+  blocks: disk.cache.byteLength / 2 ** LBA_SHIFT,
+});
+
+function namespaceInfo(nsid: number, disk: Disk): NamespaceInfo {
+  return { nsid, ...geometry(disk), nguid: nguid(nsid) };
+}
+
+function virtioInfo(on: "virtio-blk" | "virtio-scsi", disk: Disk): VirtioDiskInfo {
+  return { ...virtioIdentity, type: on === "virtio-blk" ? "block" : "scsi", ...geometry(disk) };
 }

@@ -22,3 +22,6 @@ export function controllerIdentity(shadowDoorbells: ShadowExtension): Controller
 
 /** Namespace Globally Unique Identifier of the disk behind a namespace id. */
 export const nguid = (nsid: number): string => `d00bbe11000040008000${nsid.toString(16).padStart(12, "0")}`;
+
+/** How a virtio device's disk calls itself. The world wide name is an NAA identifier that no vendor assigned (type 3). */
+export const virtioIdentity = { serialNumber: "DOORBELL0002", wwn: "300d00bbe1100002" } as const;

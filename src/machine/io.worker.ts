@@ -1,13 +1,12 @@
-/** The I/O worker: the iothread's event loop, the serving side of the NVMe queues, and the disks. */
+/** The I/O worker: the iothread's event loop, the serving side of the devices, and the disks. */
 import * as Comlink from "comlink";
 import { createGuestMemory } from "../devices/guest_memory.ts";
-import { IoServer } from "../devices/nvme/io/io_server.ts";
-import { SharedState } from "../devices/nvme/shared_state.ts";
 import { AioContext } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { type IoWorkerApi, type IoWorkerConfig, WORKER_READY } from "./protocol.ts";
-import { reportBug, reportRejections } from "./report.ts";
+import { reportRejections } from "./report.ts";
+import { createServers, openStates, serversOf } from "./servers.ts";
 
 const turn = createEventLoopTurn(new MessageChannel());
 
@@ -15,25 +14,19 @@ class IoWorker extends DiskSet implements IoWorkerApi {
   #context: AioContext | undefined;
   #running: Promise<void> = Promise.resolve();
 
-  async attach({ ram, shared, pollMaxUs, stronglyOrderedHost }: IoWorkerConfig): Promise<void> {
+  async attach({ ram, devices, pollMaxUs, stronglyOrderedHost }: IoWorkerConfig): Promise<void> {
     await this.detach();
-    const state = new SharedState(shared);
+    const states = openStates(devices);
     const context = new AioContext({
-      notifier: state.serverNotifier,
+      notifier: states.signals.serverNotifier,
       turn,
       now: () => performance.now(),
-      counters: state.counters,
+      counters: states.signals.counters,
       pollMaxUs,
     });
-    context.addHandler(
-      new IoServer({
-        memory: createGuestMemory(ram.buffer, ram.byteOffset, ram.byteLength),
-        shared: state,
-        namespaces: this.namespaces(),
-        stronglyOrderedHost,
-        reportBug,
-      }),
-    );
+    const memory = createGuestMemory(ram.buffer, ram.byteOffset, ram.byteLength);
+    const servers = createServers(states, memory, this, stronglyOrderedHost);
+    for (const server of serversOf(servers)) context.addHandler(server);
     this.#context = context;
     this.#running = context.run().catch(reportError);
   }

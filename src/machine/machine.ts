@@ -1,5 +1,7 @@
 import * as Comlink from "comlink";
+import { MachineSignals } from "../devices/machine_signals.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
+import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
 import { CounterReader } from "../trace/counters.ts";
 import { AgentClient } from "./agent.ts";
 import type {
@@ -14,13 +16,21 @@ import type {
 import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
 import { ImageStore } from "./images.ts";
-import type { DiskApi, DiskConfig, GuestRam, IoWorkerApi, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import type {
+  DiskApi,
+  DiskConfig,
+  GuestRam,
+  IoWorkerApi,
+  SharedDevices,
+  VcpuEvent,
+  VcpuWorkerApi,
+} from "./protocol.ts";
+import { isServedByVcpu } from "./serve_here.ts";
 import { type Connected, connectIo, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
-const systemDisk: DiskConfig = { name: "system", nsid: 1, byteLength: GIB };
-const scratchDisk: DiskConfig = { name: "scratch", nsid: 2, byteLength: GIB };
-const diskConfigs = [systemDisk, scratchDisk];
+const SYSTEM = "system";
+const SCRATCH = "scratch";
 /**
  * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
@@ -61,7 +71,8 @@ class WorkerMachine implements Machine {
   #life: Life = { timeline: new BootTimeline(() => {}) };
   /** Ends of lives and wipes of disks come one after the other; a boot waits for them. */
   #cleared: Promise<void> = Promise.resolve();
-  #reader = new CounterReader(SharedState.create().counters);
+  #signals = MachineSignals.create();
+  #reader = new CounterReader([]);
   #lastFailure: string | undefined;
 
   constructor(settings: MachineSettings) {
@@ -149,6 +160,10 @@ class WorkerMachine implements Machine {
     return this.#reader.read();
   }
 
+  timeExits(on: boolean): void {
+    this.#signals.timesExits = on;
+  }
+
   async disks(): Promise<readonly DiskStatus[]> {
     const storage: Comlink.Remote<DiskApi> | undefined = this.#servedByVcpu
       ? this.#life.vcpu?.api
@@ -161,7 +176,7 @@ class WorkerMachine implements Machine {
   }
 
   resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
-    const names = diskConfigs.map(({ name }) => name).filter(name => which === "all" || which === name);
+    const names = [SYSTEM, SCRATCH].filter(name => which === "all" || which === name);
     this.#endLife("The disks are being reset.");
     this.#cleared = this.#cleared.then(async () => (await this.#connectIo()).api.wipe(names));
     return this.start();
@@ -190,10 +205,14 @@ class WorkerMachine implements Machine {
     endImages();
     life.vcpu = await connecting;
     if (!isCurrent()) return void life.vcpu.worker.terminate();
-    const namespaces = await opening;
+    const disks = await opening;
     if (!isCurrent()) return;
 
-    const shared = SharedState.create();
+    const signals = MachineSignals.create();
+    signals.timesExits = this.#signals.timesExits;
+    const nvme = new SharedState(signals);
+    const virtio = disks.some(disk => disk.virtio) ? new VirtioSharedState(signals) : undefined;
+    const devices = { signals: signals.buffer, nvme: nvme.buffer, ...(virtio && { virtio: virtio.buffer }) };
     const serial = [new MessageChannel(), new MessageChannel()] as const;
     this.#listen(life, serial[0].port1, serial[1].port1);
     const ram = await life.vcpu.api.create(
@@ -206,8 +225,9 @@ class WorkerMachine implements Machine {
           commandLine:
             `${images.manifest.cmdline} ${machineArguments[this.settings.interrupts]} ${this.settings.kernelArguments}`.trim(),
           memoryBytes: this.settings.memoryMiB * 2 ** 20,
-          shared: shared.buffer,
-          namespaces,
+          devices,
+          disks,
+          ideBytes: this.settings.scratch === "ide" ? GIB : 0,
           shadowDoorbells: this.settings.shadowDoorbells,
           haltPollMaxUs: this.settings.haltPollMaxUs,
           interrupts: this.settings.interrupts,
@@ -220,9 +240,12 @@ class WorkerMachine implements Machine {
         if (isCurrent()) this.#onVcpuEvent(timeline, event);
       }),
     );
-    if (!this.#servedByVcpu) await this.#attachIothread(ram, shared);
+    if (!this.#servedByVcpu) await this.#attachIothread(ram, devices);
     if (!isCurrent()) return;
-    this.#reader = new CounterReader(shared.counters);
+    this.#signals = signals;
+    this.#reader = new CounterReader(
+      [signals, nvme, ...(virtio ? [virtio] : [])].map(({ counters }) => counters),
+    );
     timeline.begin("firmware");
     await life.vcpu.api.run();
   }
@@ -241,7 +264,7 @@ class WorkerMachine implements Machine {
 
   /** Without an iothread the disks are the machine worker's. */
   get #servedByVcpu(): boolean {
-    return this.settings.serving === "mmio" || this.settings.serving === "mainloop";
+    return isServedByVcpu(this.settings.serving);
   }
 
   async #openDisks(
@@ -251,22 +274,31 @@ class WorkerMachine implements Machine {
   ) {
     const endStage = timeline.begin("disks");
     const { api: storage } = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
-    const opened = await storage.open(diskConfigs);
-    if (!opened[diskConfigs.indexOf(systemDisk)].seeded) {
+    const opened = await storage.open(this.#diskConfigs);
+    if (!opened[0].seeded) {
       const image = await images.get("rootfs");
       // Copied, not transferred: another boot that overlaps with this one may need it too.
-      await storage.seed(systemDisk.name, image, images.manifest.files.rootfs.sha256);
+      await storage.seed(SYSTEM, image, images.manifest.files.rootfs.sha256);
       images.forget("rootfs");
     }
     endStage();
-    return opened.map(({ namespace }) => namespace);
+    return opened;
   }
 
-  async #attachIothread(ram: GuestRam, shared: SharedState): Promise<void> {
+  /** The system disk is the first one. */
+  get #diskConfigs(): readonly DiskConfig[] {
+    const { scratch } = this.settings;
+    const system: DiskConfig = { name: SYSTEM, role: { on: "nvme", nsid: 1 }, byteLength: GIB };
+    if (scratch === "ide") return [system];
+    const role = scratch === "nvme" ? { on: scratch, nsid: 2 } : { on: scratch };
+    return [system, { name: SCRATCH, role, byteLength: GIB }];
+  }
+
+  async #attachIothread(ram: GuestRam, devices: SharedDevices): Promise<void> {
     const io = await this.#connectIo();
     await io.api.attach({
       ram,
-      shared: shared.buffer,
+      devices,
       pollMaxUs: this.settings.serving === "iothread+poll" ? this.settings.pollMaxUs : 0,
       stronglyOrderedHost: await isStronglyOrderedHost(),
     });

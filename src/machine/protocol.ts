@@ -1,6 +1,7 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
+import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 
 export interface GuestRam {
@@ -16,9 +17,10 @@ export interface VcpuWorkerConfig {
   readonly initrd: ArrayBuffer;
   readonly commandLine: string;
   readonly memoryBytes: number;
-  /** SharedState of the NVMe controller. */
-  readonly shared: SharedArrayBuffer;
-  readonly namespaces: readonly NamespaceInfo[];
+  readonly devices: SharedDevices;
+  readonly disks: readonly OpenedDisk[];
+  /** Plug in v86's own IDE disk of so many bytes; 0 for none. */
+  readonly ideBytes: number;
   readonly shadowDoorbells: ShadowExtension;
   readonly haltPollMaxUs: number;
   readonly interrupts: InterruptKind;
@@ -36,22 +38,35 @@ export interface VcpuWorkerApi extends DiskApi {
   run(): Promise<void>;
 }
 
-/** A disk to be opened as a namespace. */
+/** The buffers of MachineSignals, SharedState and, in a machine with a virtio device, VirtioSharedState. */
+export interface SharedDevices {
+  readonly signals: SharedArrayBuffer;
+  readonly nvme: SharedArrayBuffer;
+  readonly virtio?: SharedArrayBuffer;
+}
+
+/** What a disk is to the guest: a namespace of the NVMe controller, or the disk of a virtio device. */
+export type DiskRole =
+  | { readonly on: "nvme"; readonly nsid: number }
+  | { readonly on: "virtio-blk" | "virtio-scsi" };
+
 export interface DiskConfig {
   readonly name: string;
-  readonly nsid: number;
+  readonly role: DiskRole;
   readonly byteLength: number;
 }
 
 export interface OpenedDisk {
-  readonly namespace: NamespaceInfo;
+  /** One of the two, as its role is. */
+  readonly namespace?: NamespaceInfo;
+  readonly virtio?: VirtioDiskInfo;
   /** Holds data or has been seeded. */
   readonly seeded: boolean;
 }
 
 export interface IoWorkerConfig {
   readonly ram: GuestRam;
-  readonly shared: SharedArrayBuffer;
+  readonly devices: SharedDevices;
   readonly pollMaxUs: number;
   readonly stronglyOrderedHost: boolean;
 }

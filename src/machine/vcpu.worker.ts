@@ -1,12 +1,11 @@
-/** The machine worker: v86, the controller's vCPU side, and the run loop between them. */
+/** The machine worker: v86, the vCPU side of the devices, and the run loop between them. */
 import * as Comlink from "comlink";
 import wasmUrl from "v86/build/v86.wasm?gzip";
-import { NvmeController } from "../devices/nvme/controller.ts";
-import { MAX_IO_QUEUES, SharedState } from "../devices/nvme/shared_state.ts";
+import type { AioHandler } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
-import { controllerIdentity, PCI_DEVICE_ID } from "./identity.ts";
+import { plugNvme, plugVirtio } from "./plug.ts";
 import {
   type GuestRam,
   type VcpuEvent,
@@ -15,15 +14,13 @@ import {
   WORKER_READY,
 } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
-import { serveHere } from "./serve_here.ts";
+import { isServedByVcpu, serveHere } from "./serve_here.ts";
+import { createServers, openStates, serversOf } from "./servers.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
-import { PciFunction } from "./v86/pci_function.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
 
-/** PCI device number of the controller: one that v86 leaves free. */
-const NVME_DEVICE = 0x0e;
 /** Terminal output goes to the page about once a frame. */
 const OUTPUT_INTERVAL_MS = 12;
 
@@ -35,74 +32,43 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   #emulator: Emulator | undefined;
 
   async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
-    const shared = new SharedState(config.shared);
-    const made = await createEmulator({
+    const states = openStates(config.devices);
+    const { signals } = states;
+    const emulator = await createEmulator({
       ...config,
       wasm: await wasm,
       localApic: config.interrupts === "msix",
       onReboot: () => {
-        void made.v86.stop();
+        void emulator.v86.stop();
         onEvent("reboot");
       },
     });
-    this.#emulator = made;
-    const { cpu, memory, v86 } = made;
+    this.#emulator = emulator;
+    const { cpu, memory, v86 } = emulator;
 
-    const server = serveHere(config, memory, shared, this.namespaces());
-    const identity = controllerIdentity(config.shadowDoorbells);
-    let pciFunction: PciFunction | undefined;
-    const msixVectors = config.interrupts === "msix" ? MAX_IO_QUEUES + 1 : 0;
-    const controller = new NvmeController({
-      memory,
-      shared,
-      identity,
-      namespaces: config.namespaces,
-      msixVectors,
-      shadowDoorbells: config.shadowDoorbells,
-      host: {
-        setInterruptPin: level => pciFunction?.setInterruptPin(level),
-        notifyServer: server?.notify ?? (() => shared.serverNotifier.set()),
-        msixEnabled: () => pciFunction?.msixEnabled ?? false,
-        raiseVector: vector => pciFunction?.raiseVector(vector),
-        memoryWritten: (start, end) => cpu.jit_dirty_cache(start, end),
-        now: () => performance.now(),
-      },
-    });
-    pciFunction = new PciFunction(cpu, {
-      name: "nvme",
-      device: NVME_DEVICE,
-      vendorId: identity.vendorId,
-      deviceId: PCI_DEVICE_ID,
-      classCode: [0x01, 0x08, 0x02],
-      mmio: controller,
-      msixVectors,
-    });
+    // One thread: it sees the guest's stores in order.
+    const servers = isServedByVcpu(config.serving) ? createServers(states, memory, this, true) : undefined;
+    const here = servers && serveHere(config.serving, signals.serverNotifier, serversOf(servers));
+    const notifierOf = (server: AioHandler | undefined) =>
+      here && server ? () => here.notify(server) : () => void signals.serverNotifier.set();
+    const board = { emulator, config, states };
+    const virtio = plugVirtio(board, notifierOf(servers?.virtio));
+    const devices = [plugNvme(board, notifierOf(servers?.nvme)), ...(virtio ? [virtio] : [])];
 
     const serialPorts = config.serialPorts.map((port, index) => {
       const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
       port.onmessage = (event: MessageEvent<Uint8Array>) => serial.send(event.data);
       return serial;
     });
-    const watch = new BootWatch(cpu, shared.counters, onEvent);
+    const watch = new BootWatch(cpu, states.nvme.counters, onEvent);
     let lastOutput = 0;
     new RunLoop({
       emulator: v86,
-      device: {
-        safePoint(idle) {
-          controller.safePoint(idle);
-          pciFunction?.safePoint();
-        },
-        get hasWork() {
-          return controller.hasWork;
-        },
-        get ioInFlight() {
-          return controller.ioInFlight;
-        },
-      },
-      notifier: shared.vcpuNotifier,
+      devices,
+      notifier: signals.vcpuNotifier,
       turn: createEventLoopTurn(new MessageChannel()),
-      counters: shared.counters,
-      mainLoop: server,
+      counters: signals.counters,
+      mainLoop: here,
       haltPollMaxUs: config.haltPollMaxUs,
       onHalted: () => onEvent("halted"),
       housekeeping: idle => {

@@ -23,6 +23,8 @@ export const counterNames = [
   "doorbellsSwept",
   /** Reads and writes of the controller's registers by the guest. */
   "mmioExits",
+  /** Microseconds that the vCPU thread spent in those, while that is measured (Machine.timeExits). */
+  "exitTimeUs",
   /** Interrupts raised. */
   "interrupts",
   /** Times the iothread was woken from sleep, and times the vCPU thread was. */
@@ -69,23 +71,25 @@ export function setCounter(words: Int32Array, index: number, value: number): voi
   Atomics.store(words, index, value);
 }
 
-/** Reads all counters. Words wrap at 2^32; CounterReader keeps the overflow. */
+/** Reads all counters, summed over several blocks of them. Words wrap at 2^32; the reader keeps the overflow. */
 export class CounterReader {
-  readonly #words: Int32Array;
-  readonly #last = new Float64Array(counterNames.length);
-  readonly #high = new Float64Array(counterNames.length);
+  readonly #blocks: readonly { readonly words: Int32Array; readonly last: Uint32Array }[];
+  readonly #totals = new Float64Array(counterNames.length);
 
-  constructor(words: Int32Array) {
-    this.#words = words;
+  constructor(blocks: readonly Int32Array[]) {
+    this.#blocks = blocks.map(words => ({ words, last: new Uint32Array(counterNames.length) }));
   }
 
   read(): Record<CounterName, number> {
     const result = {} as Record<CounterName, number>;
-    for (let i = 0; i < counterNames.length; i++) {
-      const now = Atomics.load(this.#words, i) >>> 0;
-      if (now < this.#last[i] && !gauges.has(counterNames[i])) this.#high[i] += 2 ** 32;
-      this.#last[i] = now;
-      result[counterNames[i]] = this.#high[i] + now;
+    for (const [i, name] of counterNames.entries()) {
+      if (gauges.has(name)) this.#totals[i] = 0;
+      for (const { words, last } of this.#blocks) {
+        const now = Atomics.load(words, i) >>> 0;
+        this.#totals[i] += gauges.has(name) ? now : (now - last[i]) >>> 0;
+        last[i] = now;
+      }
+      result[name] = this.#totals[i];
     }
     return result;
   }

@@ -35,7 +35,7 @@ export function diskFigures(el: HTMLElement): DiskFigures {
     show(disks) {
       // A disk that opens first need not be the first one: the order is the guest's.
       const missing = disks.some(disk => !figures.has(disk.name));
-      for (const disk of disks.toSorted((a, b) => a.nsid - b.nsid)) {
+      for (const disk of disks.toSorted((a, b) => a.path.localeCompare(b.path))) {
         const { root, usage, state } = figureOf(disk.name);
         if (missing) el.append(root);
         setText(usage, `${formatBytes(disk.allocatedBytes)} of ${formatBytes(disk.byteLength)}`);

@@ -142,6 +142,8 @@ class FakeMachine implements Machine {
     return { output: `${command}\n`, exitCode: 0, ms: 1 };
   }
 
+  timeExits(): void {}
+
   counters(): Record<CounterName, number> {
     const now = performance.now();
     const seconds = (now - this.#countedAt) / 1000;
@@ -155,13 +157,20 @@ class FakeMachine implements Machine {
     return [
       {
         name: "system",
-        nsid: 1,
+        path: "/dev/nvme0n1",
         byteLength: 1024 * mib,
         allocatedBytes: 31 * mib,
         dirtyBytes,
         flushing: false,
       },
-      { name: "scratch", nsid: 2, byteLength: 4096 * mib, allocatedBytes: 0, dirtyBytes: 0, flushing: false },
+      {
+        name: "scratch",
+        path: "/dev/nvme0n2",
+        byteLength: 4096 * mib,
+        allocatedBytes: 0,
+        dirtyBytes: 0,
+        flushing: false,
+      },
     ];
   }
 

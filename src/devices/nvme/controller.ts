@@ -13,15 +13,7 @@ import type { CompletionQueue } from "./completion_queue.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
-import {
-  CompletionWord,
-  Control,
-  MAX_IO_QUEUES,
-  RangeWord,
-  type SharedState,
-  SqState,
-  SqWord,
-} from "./shared_state.ts";
+import { CompletionWord, Control, MAX_IO_QUEUES, type SharedState, SqState, SqWord } from "./shared_state.ts";
 import { CQE_BYTES, SQE_BYTES } from "./spec/entries.ts";
 import { FeatureId } from "./spec/features.ts";
 import {
@@ -81,6 +73,7 @@ export class NvmeController implements AdminServices {
   readonly #interrupts: Interrupts;
   readonly #shadows: ShadowDoorbells;
   readonly #errorLog = new ErrorLog();
+  readonly #memoryWritten: (start: number, end: number) => void;
   readonly #madeAt: number;
 
   // Registers.
@@ -110,7 +103,8 @@ export class NvmeController implements AdminServices {
     this.#shared = options.shared;
     this.#host = options.host;
     this.#commands = adminCommands(options);
-    this.#transfer = new HostTransfer(options.memory, (start, end) => options.host.memoryWritten(start, end));
+    this.#memoryWritten = (start, end) => options.host.memoryWritten(start, end);
+    this.#transfer = new HostTransfer(options.memory, this.#memoryWritten);
     this.#interrupts = new Interrupts(options.host, options.shared.counters);
     this.#shadows = new ShadowDoorbells(options.memory, options.shared, {
       msixEnabled: () => options.host.msixEnabled(),
@@ -351,7 +345,7 @@ export class NvmeController implements AdminServices {
 
   /** Is there anything that safePoint() would do now? For halt polling; cheap. */
   get hasWork(): boolean {
-    return this.#shared.completions.length > 0 || this.#shared.vcpuNotifier.isSet;
+    return this.#shared.completions.length > 0;
   }
 
   /** Are I/O commands under way? Then a short wait may be worth more than going idle. */
@@ -376,7 +370,6 @@ export class NvmeController implements AdminServices {
     const shared = this.#shared;
     // An atomic add is a full fence: what the guest has stored is visible before we look at who sleeps (rule 2, 3).
     shared.addControl(Control.SAFE_POINTS);
-    shared.vcpuNotifier.testAndClear();
     this.#takeAcknowledgements();
     this.#takeCompletions();
     this.#takeDeletions();
@@ -391,23 +384,12 @@ export class NvmeController implements AdminServices {
   /** Moves completions from the ring into the guest's completion queues. */
   #takeCompletions(): void {
     const shared = this.#shared;
-    const { completions, ranges } = shared;
+    const { completions } = shared;
     if (completions.length === 0) return;
     const epoch = shared.getControl(Control.EPOCH);
     let left = completions.length;
     // Ranges first: those of a completion are published before it.
-    if (shared.getControl(Control.RANGES_OVERFLOWED) !== 0) {
-      shared.setControl(Control.RANGES_OVERFLOWED, 0);
-      ranges.clear();
-      this.#host.memoryWritten(0, this.memory.byteLength);
-    }
-    for (let record = ranges.peek(); record >= 0; record = ranges.peek()) {
-      this.#host.memoryWritten(
-        ranges.words[record + RangeWord.START] >>> 0,
-        ranges.words[record + RangeWord.END] >>> 0,
-      );
-      ranges.release();
-    }
+    shared.dmaRanges.take(this.memory.byteLength, this.#memoryWritten);
     for (; left > 0; left--) {
       const record = completions.peek();
       const words = completions.words;

@@ -4,14 +4,7 @@ import { DeviceQueue } from "./device_queue.ts";
 import { type DeviceType, deviceType } from "./device_type.ts";
 import type { VirtioDiskInfo } from "./disk_info.ts";
 import { guestView } from "./guest_view.ts";
-import {
-  CompletionWord,
-  Control,
-  MAX_QUEUES,
-  QueueWord,
-  RangeWord,
-  type VirtioSharedState,
-} from "./shared_state.ts";
+import { CompletionWord, Control, MAX_QUEUES, QueueWord, type VirtioSharedState } from "./shared_state.ts";
 import { ScsiConfig } from "./spec/scsi.ts";
 import { DEFAULT_QUEUE_SIZE, MAX_QUEUE_SIZE } from "./spec/split_queue.ts";
 import {
@@ -28,8 +21,10 @@ import {
 
 /** What the device needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
 export interface VirtioHost {
+  /** There is something for the serving side: a kick, a reset. Also from a register write. */
+  notifyServer(): void;
   /** Sends the MSI-X message of a vector. Only from safePoint(). */
-  raise(vector: number): void;
+  raiseVector(vector: number): void;
   /** Drives the interrupt pin. `true` only comes from safePoint(), `false` also from a register read or write. */
   setInterruptPin(level: boolean): void;
   /** Has the driver switched MSI-X on? Then the pin is not used. */
@@ -70,6 +65,7 @@ export class VirtioPciDevice {
   readonly #queues: readonly DeviceQueue[];
   readonly #offered: readonly [number, number];
   readonly #vectors: number;
+  readonly #memoryWritten: (start: number, end: number) => void;
 
   // Registers. All but the status are back at these values after a reset.
   #status = 0;
@@ -85,7 +81,6 @@ export class VirtioPciDevice {
   #resetting = false;
   #statusWhenReset = 0;
   #configChanged = false;
-  #rangesDropped = 0;
   #pin = false;
 
   constructor(options: VirtioPciDeviceOptions) {
@@ -98,6 +93,7 @@ export class VirtioPciDevice {
     this.#shared = options.shared;
     this.#host = options.host;
     this.#memory = options.memory;
+    this.#memoryWritten = (start, end) => options.host.memoryWritten(start, end);
     this.#vectors = Math.min(msixVectors, 32);
     const view = guestView(options.memory);
     this.#queues = Array.from({ length: this.#type.queues }, () => new DeviceQueue(view, queueSize));
@@ -359,7 +355,7 @@ export class VirtioPciDevice {
         shared.setQueue(index, QueueWord.ANNOUNCED, queue.availIdx);
       }
     }
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   #enableQueue(index: number, queue: DeviceQueue): void {
@@ -378,7 +374,7 @@ export class VirtioPciDevice {
     shared.setQueue(index, QueueWord.KICKED, 0);
     shared.setQueue(index, QueueWord.POSTED, shared.getQueue(index, QueueWord.FETCHED));
     shared.setQueue(index, QueueWord.ENABLED, 1);
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   /** Section 2.1.2: says so in the status, and by an interrupt once the driver is there to take it. */
@@ -399,7 +395,7 @@ export class VirtioPciDevice {
     shared.addControl(Control.EPOCH);
     shared.setControl(Control.LIVE, 0);
     for (let queue = 0; queue < MAX_QUEUES; queue++) shared.setQueue(queue, QueueWord.ENABLED, 0);
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
     // While it is not over the status must not read as 0.
     this.#status |= DeviceStatus.ACKNOWLEDGE;
   }
@@ -443,14 +439,14 @@ export class VirtioPciDevice {
     const idx = queue.availIdx;
     shared.setQueue(index, QueueWord.KICKED, idx);
     shared.setQueue(index, QueueWord.ANNOUNCED, idx);
-    shared.serverNotifier.set();
+    this.#host.notifyServer();
   }
 
   // --- Safe points
 
   /** Is there anything that safePoint() would do now? For halt polling; cheap. */
   get hasWork(): boolean {
-    return this.#shared.completions.length > 0 || this.#shared.vcpuNotifier.isSet || this.#configChanged;
+    return this.#shared.completions.length > 0 || this.#configChanged;
   }
 
   /** Are requests under way? Then a short wait may be worth more than going idle. */
@@ -479,7 +475,6 @@ export class VirtioPciDevice {
     const shared = this.#shared;
     // An atomic add is a full fence: what the guest has stored is visible before we look at who sleeps (rule 2, 3).
     shared.addControl(Control.SAFE_POINTS);
-    shared.vcpuNotifier.testAndClear();
     this.#takeAcknowledgement();
     if (shared.getControl(Control.BROKEN) === shared.getControl(Control.EPOCH) + 1 && this.#isLive) {
       this.#needReset();
@@ -491,24 +486,12 @@ export class VirtioPciDevice {
 
   /** Moves completions from the ring into the used rings. */
   #takeCompletions(): void {
-    const { completions, ranges } = this.#shared;
+    const { completions, dmaRanges } = this.#shared;
     if (completions.length === 0) return;
     const epoch = this.#shared.getControl(Control.EPOCH);
     let left = completions.length;
     // Ranges first: those of a completion are published before it.
-    const dropped = this.#shared.getControl(Control.RANGES_DROPPED);
-    if (dropped !== this.#rangesDropped) {
-      this.#rangesDropped = dropped;
-      ranges.clear();
-      this.#host.memoryWritten(0, this.#memory.byteLength);
-    }
-    for (let record = ranges.peek(); record >= 0; record = ranges.peek()) {
-      this.#host.memoryWritten(
-        ranges.words[record + RangeWord.START] >>> 0,
-        ranges.words[record + RangeWord.END] >>> 0,
-      );
-      ranges.release();
-    }
+    dmaRanges.take(this.#memory.byteLength, this.#memoryWritten);
     for (; left > 0; left--) {
       const record = completions.peek();
       const { words } = completions;
@@ -557,7 +540,7 @@ export class VirtioPciDevice {
       shared.setQueue(index, QueueWord.ANNOUNCED, idx);
       // An awake server finds it by itself; one that sleeps has missed it.
       if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
-      shared.serverNotifier.set();
+      this.#host.notifyServer();
     }
   }
 
@@ -581,7 +564,7 @@ export class VirtioPciDevice {
     for (let vector = 0; vectors !== 0; vector++, vectors >>>= 1) {
       if ((vectors & 1) === 0) continue;
       addCounter(this.#shared.counters, Counter.interrupts);
-      this.#host.raise(vector);
+      this.#host.raiseVector(vector);
     }
     this.#updatePin(true);
   }

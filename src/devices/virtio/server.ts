@@ -3,6 +3,7 @@ import type { BlockDevice } from "../../storage/block_device.ts";
 import type { IoVector } from "../../storage/io_vector.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { GuestMemory } from "../guest_memory.ts";
+import { MAX_IN_FLIGHT } from "../shared_device_state.ts";
 import { BlockHandler } from "./block/block_handler.ts";
 import { DescriptorChain } from "./descriptor_chain.ts";
 import type { VirtioDiskInfo } from "./disk_info.ts";
@@ -10,15 +11,7 @@ import { type GuestView, guestView, load16, store16 } from "./guest_view.ts";
 import { VirtioRequest } from "./request.ts";
 import { ScsiHandler } from "./scsi/scsi_handler.ts";
 import { BROKEN, type RequestHandler, type VirtioServices, type Written } from "./services.ts";
-import {
-  CompletionWord,
-  Control,
-  MAX_IN_FLIGHT,
-  MAX_QUEUES,
-  QueueWord,
-  RangeWord,
-  type VirtioSharedState,
-} from "./shared_state.ts";
+import { CompletionWord, Control, MAX_QUEUES, QueueWord, type VirtioSharedState } from "./shared_state.ts";
 import { Avail, Used } from "./spec/split_queue.ts";
 import { RingFeature } from "./spec/transport.ts";
 
@@ -176,21 +169,11 @@ export class VirtioServer implements AioHandler, VirtioServices {
   }
 
   dmaWrote(vector: IoVector): void {
-    for (let i = 0; i < vector.count; i++) {
-      this.dmaWroteRange(vector.offsets[i], vector.offsets[i] + vector.lengths[i]);
-    }
+    this.#shared.dmaRanges.addVector(vector);
   }
 
   dmaWroteRange(start: number, end: number): void {
-    const { ranges } = this.#shared;
-    const record = ranges.reserve();
-    if (record < 0) {
-      this.#shared.addControl(Control.RANGES_DROPPED);
-      return;
-    }
-    ranges.words[record + RangeWord.START] = start;
-    ranges.words[record + RangeWord.END] = end;
-    ranges.publish();
+    this.#shared.dmaRanges.add(start, end);
   }
 
   writeByte(address: number, value: number): void {

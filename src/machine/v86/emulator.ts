@@ -12,6 +12,8 @@ export interface EmulatorOptions {
   readonly initrd: ArrayBuffer;
   readonly commandLine: string;
   readonly memoryBytes: number;
+  /** v86's own IDE disk of so many bytes, all zeroes; 0 for none. */
+  readonly ideBytes: number;
   /** Give the machine a local APIC, which MSI-X needs. */
   readonly localApic: boolean;
   /** The guest asked for a reboot (keyboard controller, reset port, triple fault). */
@@ -42,6 +44,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     bzimage: { buffer: options.kernel },
     initrd: { buffer: options.initrd },
     cmdline: options.commandLine,
+    ...(options.ideBytes > 0 ? { hda: { buffer: new ArrayBuffer(options.ideBytes) } } : {}),
     // v86 has its local APIC only together with ACPI.
     acpi: options.localApic,
     uart1: true,

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { MachineSignals } from "../../devices/machine_signals.ts";
+import { ExitTimer } from "./exit_timer.ts";
 import { PciFunction } from "./pci_function.ts";
 import type { V86Cpu, V86PciDevice } from "./seams.ts";
 
 const RAM = 64 << 20;
 const BLOCK = 1 << 17;
-const FIRST = 0xfea00000;
+const FIRST = 0xfe800000 + 0x0e * 0x20000;
 const BAR0 = 0x10;
 const BAR1 = 0x14;
 const COMMAND = 0x04;
@@ -51,6 +53,7 @@ function fakeCpu() {
       },
     },
   };
+  const signals = MachineSignals.create();
   const accesses: string[] = [];
   const make = (device = DEVICE) =>
     new PciFunction(cpu as unknown as V86Cpu, {
@@ -59,6 +62,7 @@ function fakeCpu() {
       vendorId: 0x1234,
       deviceId: 0xdb11,
       classCode: [1, 8, 2],
+      exitTimer: new ExitTimer(signals),
       msixVectors: 0,
       mmio: {
         readRegister: offset => {

@@ -1,3 +1,4 @@
+import type { ExitTimer } from "./exit_timer.ts";
 import { LocalApic } from "./local_apic.ts";
 import { MsixTable } from "./msix.ts";
 import { type V86Cpu, words } from "./seams.ts";
@@ -21,9 +22,13 @@ export interface PciFunctionOptions {
   readonly device: number;
   readonly vendorId: number;
   readonly deviceId: number;
+  /** Default: as the function itself. */
+  readonly subsystem?: { readonly vendorId: number; readonly id: number };
+  readonly revisionId?: number;
   /** Class, subclass, programming interface. */
   readonly classCode: readonly [number, number, number];
   readonly mmio: MmioHandler;
+  readonly exitTimer: ExitTimer;
   /** MSI-X vectors; 0 for a function that has the pin alone. The machine must have a local APIC for them. */
   readonly msixVectors: number;
   /** Further capabilities, without their pointers to the next one. */
@@ -33,7 +38,8 @@ export interface PciFunctionOptions {
 /** v86 maps MMIO in blocks of this size, so the BAR is one block. */
 const BLOCK_BITS = 17;
 const BAR_BYTES = 1 << BLOCK_BITS;
-const INITIAL_BAR = 0xfea00000;
+/** Where the first device number's BAR would be; each device has its own until the firmware moves it. */
+const INITIAL_BARS = 0xfe800000;
 const BAR_64_BIT = 0x4;
 const COMMAND_MEMORY_SPACE = 1 << 1;
 const EFLAGS_IF = 1 << 9;
@@ -63,6 +69,7 @@ export class PciFunction {
   readonly #space: Int32Array;
   readonly #flags: Int32Array;
   readonly #mmio: MmioHandler;
+  readonly #exitTimer: ExitTimer;
   readonly #msix: MsixTable | undefined;
   #mapped = -1;
   #underneath: readonly unknown[] = [];
@@ -71,6 +78,7 @@ export class PciFunction {
     this.#cpu = cpu;
     this.#id = options.device << 3;
     this.#mmio = options.mmio;
+    this.#exitTimer = options.exitTimer;
     this.#flags = words(cpu.flags);
     const { pci } = cpu.devices;
     if (pci.device_spaces[this.#id]) throw new Error(`PCI device ${options.device} is taken`);
@@ -94,7 +102,7 @@ export class PciFunction {
       if (((address >>> 8) & 0xffff) === this.#id && this.#write32(address & 0xff, value)) return;
       write32(address, value);
     };
-    this.#map(INITIAL_BAR);
+    this.#map(initialBar(options.device));
   }
 
   /**
@@ -173,16 +181,23 @@ export class PciFunction {
     this.#mapped = base;
     const offset = (address: number) => (address >>> 0) - base;
     const enabled = () => (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
+    const timer = this.#exitTimer;
+    const timed = <T>(access: () => T): T => {
+      const start = timer.start();
+      const result = access();
+      timer.stop(start);
+      return result;
+    };
     cpu.io.mmap_register(
       base,
       BAR_BYTES,
-      address => (enabled() ? this.#readByte(offset(address)) : 0xff),
+      address => (enabled() ? timed(() => this.#readByte(offset(address))) : 0xff),
       (address, value) => {
-        if (enabled()) this.#mmio.writeByte?.(offset(address), value & 0xff);
+        if (enabled()) timed(() => this.#mmio.writeByte?.(offset(address), value & 0xff));
       },
-      address => (enabled() ? this.#read(offset(address)) : -1),
+      address => (enabled() ? timed(() => this.#read(offset(address))) : -1),
       (address, value) => {
-        if (enabled()) this.#write(offset(address), value);
+        if (enabled()) timed(() => this.#write(offset(address), value));
       },
     );
     cpu.full_clear_tlb();
@@ -203,6 +218,10 @@ export class PciFunction {
   }
 }
 
+function initialBar(device: number): number {
+  return INITIAL_BARS + device * BAR_BYTES;
+}
+
 function configurationSpace(options: PciFunctionOptions): number[] {
   const bytes = new Uint8Array(256);
   const view = new DataView(bytes.buffer);
@@ -210,12 +229,13 @@ function configurationSpace(options: PciFunctionOptions): number[] {
   view.setUint16(0x00, options.vendorId, true);
   view.setUint16(0x02, options.deviceId, true);
   view.setUint16(0x04, COMMAND_MEMORY_SPACE, true);
+  bytes[0x08] = options.revisionId ?? 0;
   bytes[0x09] = programmingInterface;
   bytes[0x0a] = subclass;
   bytes[0x0b] = baseClass;
-  view.setUint32(0x10, INITIAL_BAR | BAR_64_BIT, true);
-  view.setUint16(0x2c, options.vendorId, true);
-  view.setUint16(0x2e, options.deviceId, true);
+  view.setUint32(0x10, initialBar(options.device) | BAR_64_BIT, true);
+  view.setUint16(0x2c, options.subsystem?.vendorId ?? options.vendorId, true);
+  view.setUint16(0x2e, options.subsystem?.id ?? options.deviceId, true);
   bytes[0x3d] = 1; // interrupt pin A
   const capabilities = [...(options.capabilities ?? [])];
   // First, so that its control word has a known place.

@@ -6,7 +6,7 @@ import { bytes, type V86Emulator, words } from "./seams.ts";
 /** A device that is served at the vCPU thread's safe points. */
 export interface SafePointDevice {
   safePoint(idle: boolean): void;
-  /** Would safePoint() do anything now? Cheap: asked over and over while the guest is halted. */
+  /** Is there something on its rings? */
   readonly hasWork: boolean;
   /** Is an answer expected soon, so that a short wait is worth it? */
   readonly ioInFlight: boolean;
@@ -22,7 +22,7 @@ export interface MainLoop {
 
 export interface RunLoopOptions {
   readonly emulator: V86Emulator;
-  readonly device: SafePointDevice;
+  readonly devices: readonly SafePointDevice[];
   readonly notifier: EventNotifier;
   readonly turn: EventLoopTurn;
   readonly counters: Int32Array;
@@ -80,21 +80,36 @@ export class RunLoop {
     const runHardwareTimers = cpu.run_hardware_timers.bind(cpu);
     cpu.run_hardware_timers = (acpiEnabled, now) => {
       // v86 calls this between two stretches of guest code, about every 100,000 instructions: a safe point.
-      options.device.safePoint(halted[0] !== 0);
+      this.#safePoint(halted[0] !== 0);
       return runHardwareTimers(acpiEnabled, now);
     };
+  }
+
+  /** The signal is taken before any device looks: what comes later sets it again. */
+  #safePoint(idle: boolean): void {
+    const { notifier, devices } = this.#options;
+    notifier.testAndClear();
+    for (const device of devices) device.safePoint(idle);
+  }
+
+  /** Would a safe point do anything now? Cheap: asked over and over while the guest is halted. */
+  get #hasWork(): boolean {
+    const { notifier, devices } = this.#options;
+    if (notifier.isSet) return true;
+    for (const device of devices) if (device.hasWork) return true;
+    return false;
   }
 
   /** Lets the event loop turn, or sleeps as long as the guest has nothing to do, then goes on. */
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const { notifier, turn, device, mainLoop } = this.#options;
+    const { notifier, turn, mainLoop } = this.#options;
     if (this.#delayMs < 1 || mainLoop?.isNotified) {
       await turn();
     } else {
       notifier.announceSleep();
-      device.safePoint(true);
+      this.#safePoint(true);
       // The safe point may have raised an interrupt, which makes v86 yield with delay 0.
       if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#delayMs);
       notifier.cancelSleep();
@@ -125,37 +140,37 @@ export class RunLoop {
 
   /** The guest is halted: waits a little for a completion. True if the guest has something to do again. */
   #waitHalted(): boolean {
-    const { device, notifier, counters } = this.#options;
-    device.safePoint(true);
+    const { devices, notifier, counters } = this.#options;
+    this.#safePoint(true);
     if (this.#delayMs < 1) return true;
-    if (this.#options.mainLoop || !device.ioInFlight) return false;
+    if (this.#options.mainLoop || !devices.some(device => device.ioInFlight)) return false;
     if (this.#haltPoll()) return true;
     // Blocking wakes ten times faster than a turn of the event loop.
     const start = performance.now();
     notifier.announceSleep();
-    if (!device.hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
+    if (!this.#hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
     notifier.cancelSleep();
-    if (!device.hasWork) return false;
+    if (!this.#hasWork) return false;
     addCounter(counters, Counter.vcpuWakeups);
     // Polling for the longest time would have caught this one: do so next time.
     if ((performance.now() - start) * 1000 < this.#options.haltPollMaxUs) {
       this.#haltPollUs = this.#options.haltPollMaxUs;
     }
-    device.safePoint(true);
+    this.#safePoint(true);
     return this.#delayMs < 1;
   }
 
   #haltPoll(): boolean {
-    const { device, counters, haltPollMaxUs } = this.#options;
+    const { counters, haltPollMaxUs } = this.#options;
     if (haltPollMaxUs === 0) return false;
     addCounter(counters, Counter.haltPolls);
     const end = performance.now() + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
     do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
-        if (!device.hasWork) continue;
+        if (!this.#hasWork) continue;
         addCounter(counters, Counter.haltPollHits);
         this.#haltPollUs = haltPollMaxUs;
-        device.safePoint(true);
+        this.#safePoint(true);
         return this.#delayMs < 1;
       }
     } while (performance.now() < end);

@@ -28,6 +28,7 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
       initrd: load("initramfs.cpio.gz"),
       commandLine: "console=ttyS0 tsc=reliable mitigations=off",
       memoryBytes: 128 << 20,
+      ideBytes: 0,
       localApic: false,
       onReboot: () => {},
     });

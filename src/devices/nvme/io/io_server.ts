@@ -2,13 +2,12 @@ import type { AioHandler } from "../../../eventloop/aio_context.ts";
 import { IoVector } from "../../../storage/io_vector.ts";
 import { addCounter, Counter, setCounter } from "../../../trace/counters.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
+import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
 import type { Namespace } from "../namespace.ts";
 import {
   CompletionWord,
   Control,
-  MAX_IN_FLIGHT,
   MAX_IO_QUEUES,
-  RangeWord,
   type SharedState,
   SqState,
   SqWord,
@@ -141,17 +140,7 @@ export class IoServer implements AioHandler, IoServices {
   }
 
   dmaWrote(vector: IoVector): void {
-    const { ranges } = this.#shared;
-    for (let i = 0; i < vector.count; i++) {
-      const record = ranges.reserve();
-      if (record < 0) {
-        this.#shared.setControl(Control.RANGES_OVERFLOWED, 1);
-        return;
-      }
-      ranges.words[record + RangeWord.START] = vector.offsets[i];
-      ranges.words[record + RangeWord.END] = vector.offsets[i] + vector.lengths[i];
-      ranges.publish();
-    }
+    this.#shared.dmaRanges.addVector(vector);
   }
 
   countRead(bytes: number): void {

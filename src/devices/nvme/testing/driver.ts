@@ -200,7 +200,7 @@ export class QueuePair {
 /** Controller, serving side, disks, RAM and driver in one thread. */
 export class Rig {
   readonly memory: GuestMemory;
-  readonly shared = SharedState.create();
+  readonly shared = new SharedState();
   readonly controller: NvmeController;
   readonly server: IoServer;
   readonly scheduler: ManualScheduler;

@@ -188,7 +188,7 @@ export class DriverQueue {
 export class Rig {
   readonly memory: GuestMemory;
   readonly view: DataView;
-  readonly shared = VirtioSharedState.create();
+  readonly shared = new VirtioSharedState();
   readonly device: VirtioPciDevice;
   readonly server: VirtioServer;
   readonly disk: TestDisk;
@@ -236,7 +236,8 @@ export class Rig {
       requestQueues,
       msixVectors: msix ? 4 : 0,
       host: {
-        raise: vector => safely(() => this.raised.push(vector)),
+        notifyServer: () => shared.serverNotifier.set(),
+        raiseVector: vector => safely(() => this.raised.push(vector)),
         setInterruptPin: level => {
           if (level) safely(() => {});
           this.pin = level;

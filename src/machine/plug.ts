@@ -1,0 +1,130 @@
+/** The devices, plugged into v86's PCI bus: what each needs of the machine, and what the run loop needs of it. */
+import { NvmeController } from "../devices/nvme/controller.ts";
+import { MAX_IO_QUEUES } from "../devices/nvme/shared_state.ts";
+import { VirtioPciDevice } from "../devices/virtio/pci_device.ts";
+import { controllerIdentity, PCI_DEVICE_ID } from "./identity.ts";
+import type { VcpuWorkerConfig } from "./protocol.ts";
+import type { DeviceStates } from "./servers.ts";
+import type { Emulator } from "./v86/emulator.ts";
+import { ExitTimer } from "./v86/exit_timer.ts";
+import { PciFunction, type PciFunctionOptions } from "./v86/pci_function.ts";
+import type { SafePointDevice } from "./v86/run_loop.ts";
+
+/**
+ * PCI device numbers that v86 leaves free, and whose pins lead to different interrupts: v86 does not OR the levels of
+ * a shared one.
+ */
+const NVME_DEVICE = 0x0e;
+const VIRTIO_DEVICE = 0x0f;
+
+export interface Board {
+  readonly emulator: Emulator;
+  readonly config: VcpuWorkerConfig;
+  readonly states: DeviceStates;
+}
+
+/** `notifyServer` is called when there is something for the device's serving side. */
+export function plugNvme(board: Board, notifyServer: () => void): SafePointDevice {
+  const { emulator, config, states } = board;
+  const { memory } = emulator;
+  const identity = controllerIdentity(config.shadowDoorbells);
+  const msixVectors = config.interrupts === "msix" ? MAX_IO_QUEUES + 1 : 0;
+  const pci = lateFunction();
+  const controller = new NvmeController({
+    memory,
+    shared: states.nvme,
+    identity,
+    namespaces: config.disks.flatMap(({ namespace }) => namespace ?? []),
+    msixVectors,
+    shadowDoorbells: config.shadowDoorbells,
+    host: { ...deviceHost(board, pci), notifyServer, now: () => performance.now() },
+  });
+  pci.plug(board, {
+    name: "nvme",
+    device: NVME_DEVICE,
+    vendorId: identity.vendorId,
+    deviceId: PCI_DEVICE_ID,
+    classCode: [0x01, 0x08, 0x02],
+    mmio: controller,
+    msixVectors,
+  });
+  return withMasks(controller, pci);
+}
+
+/** Undefined in a machine without a virtio device. */
+export function plugVirtio(board: Board, notifyServer: () => void): SafePointDevice | undefined {
+  const { emulator, config, states } = board;
+  const info = config.disks.find(({ virtio }) => virtio)?.virtio;
+  if (!info || !states.virtio) return undefined;
+  const pci = lateFunction();
+  const device = new VirtioPciDevice({
+    memory: emulator.memory,
+    shared: states.virtio,
+    info,
+    // The event index is to virtio what shadow doorbells are to NVMe.
+    eventIdx: config.shadowDoorbells !== "off",
+    msixVectors: config.interrupts === "msix" ? MSIX_VECTORS : 0,
+    host: { ...deviceHost(board, pci), notifyServer },
+  });
+  const { pciIds } = device;
+  pci.plug(board, {
+    name: `virtio-${info.type}`,
+    device: VIRTIO_DEVICE,
+    vendorId: pciIds.vendorId,
+    deviceId: pciIds.deviceId,
+    subsystem: { vendorId: pciIds.subsystemVendorId, id: pciIds.subsystemId },
+    revisionId: pciIds.revisionId,
+    classCode: device.classCode,
+    mmio: device,
+    msixVectors: config.interrupts === "msix" ? MSIX_VECTORS : 0,
+    capabilities: device.pciCapabilities(),
+  });
+  return withMasks(device, pci);
+}
+
+/** One for configuration changes and one for each queue: SCSI has three. */
+const MSIX_VECTORS = 4;
+
+/** A device and its PCI function need each other: the device is made first, with this in the function's place. */
+interface LateFunction {
+  plug(board: Board, options: Omit<PciFunctionOptions, "exitTimer">): void;
+  readonly plugged: PciFunction | undefined;
+}
+
+function lateFunction(): LateFunction {
+  let plugged: PciFunction | undefined;
+  return {
+    plug({ emulator, states }, options) {
+      plugged = new PciFunction(emulator.cpu, { ...options, exitTimer: new ExitTimer(states.signals) });
+    },
+    get plugged() {
+      return plugged;
+    },
+  };
+}
+
+/** What NVMe and virtio ask alike. */
+function deviceHost({ emulator: { cpu } }: Board, pci: LateFunction) {
+  return {
+    setInterruptPin: (level: boolean) => pci.plugged?.setInterruptPin(level),
+    msixEnabled: () => pci.plugged?.msixEnabled ?? false,
+    raiseVector: (vector: number) => pci.plugged?.raiseVector(vector),
+    memoryWritten: (start: number, end: number) => cpu.jit_dirty_cache(start, end),
+  };
+}
+
+/** A device with its function: messages that were masked are looked at as well. */
+function withMasks(device: SafePointDevice, pci: LateFunction): SafePointDevice {
+  return {
+    safePoint(idle) {
+      device.safePoint(idle);
+      pci.plugged?.safePoint();
+    },
+    get hasWork() {
+      return device.hasWork;
+    },
+    get ioInFlight() {
+      return device.ioInFlight;
+    },
+  };
+}
