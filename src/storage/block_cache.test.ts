@@ -489,14 +489,13 @@ describe("durability", () => {
     expect(commits).toEqual([[0]]);
   });
 
-  it("commits what is rewritten all the time within a few seconds", async () => {
+  it("commits what is rewritten all the time before it is 30 s old", async () => {
     const { cache, commits, scheduler } = await setUp();
-    for (let tenths = 0; tenths < 70; tenths++) {
+    for (let tenths = 0; tenths < 300; tenths++) {
       await write(cache, 0, bytes(8, tenths));
       await scheduler.advance(100);
     }
-    expect(commits.length).toBeGreaterThanOrEqual(1);
-    expect(commits.length).toBeLessThanOrEqual(2);
+    expect(commits).toEqual([[0]]);
   });
 
   it("a failed flush says why, keeps the data, and the next flush saves it", async () => {

@@ -1,5 +1,6 @@
 import { type BlockBackend, StorageError } from "./block_backend.ts";
 import type { BlockDevice } from "./block_device.ts";
+import { defaultCacheBytes } from "./cache_size.ts";
 import { ChunkLoader } from "./chunk_loader.ts";
 import { ChunkTable } from "./chunk_table.ts";
 import type { IoVector } from "./io_vector.ts";
@@ -9,14 +10,22 @@ import { type Scheduler, systemScheduler } from "./scheduler.ts";
 import { WriteBack } from "./write_back.ts";
 
 export interface BlockCacheOptions {
-  /** Most memory for chunks, in bytes. Default 256 MiB. At least four chunks. */
+  /** Most memory for chunks, in bytes. Default 128 to 512 MiB, by the computer's memory. At least four chunks. */
   readonly cacheBytes?: number;
-  /** Most data that is not yet durable, in bytes; writes wait beyond it. Default a quarter of cacheBytes. */
+  /**
+   * Most data that is not yet durable, in bytes; writes wait beyond it. Default three quarters of cacheBytes. On
+   * storage that would take more than 8 s to commit so much it is less, but not less than 64 MiB.
+   */
   readonly dirtyBytes?: number;
-  /** Data not yet durable from which on it is committed in the background. Default a quarter of dirtyBytes. */
+  /**
+   * Data not yet durable from which on it is committed in the background, whatever the guest does. Default three
+   * quarters of dirtyBytes.
+   */
   readonly writeBackBytes?: number;
   /** Milliseconds without a write after which all is committed in the background. Default 1000. */
   readonly idleMs?: number;
+  /** Milliseconds after which data is committed though it is rewritten all the time. Default 30,000. */
+  readonly maxAgeMs?: number;
   /** Milliseconds after which a backend that does not answer counts as failed. Default 30,000. */
   readonly timeoutMs?: number;
   /** Default: setTimeout. */
@@ -72,11 +81,12 @@ export class BlockCache implements BlockDevice {
   private constructor(backend: BlockBackend, options: BlockCacheOptions) {
     const { chunkBytes, chunkCount } = backend;
     const {
-      cacheBytes = 256 * 1024 * 1024,
-      dirtyBytes = cacheBytes / 4,
+      cacheBytes = defaultCacheBytes(),
+      dirtyBytes = cacheBytes * 0.75,
       scheduler = systemScheduler,
     } = options;
-    const { writeBackBytes = dirtyBytes / 4, idleMs = 1000, timeoutMs = 30_000 } = options;
+    const { writeBackBytes = dirtyBytes * 0.75, idleMs = 1000, maxAgeMs = 30_000 } = options;
+    const { timeoutMs = 30_000 } = options;
     const capacity = Math.floor(cacheBytes / chunkBytes);
     if (capacity < 4) throw new RangeError(`A cache of ${cacheBytes} bytes holds fewer than four chunks.`);
     // At least two chunks for writes and for reads: a small unaligned request touches two.
@@ -92,6 +102,7 @@ export class BlockCache implements BlockDevice {
     this.#writeBack = new WriteBack(backend, this.#table, scheduler, {
       threshold: Math.max(1, Math.floor(writeBackBytes / chunkBytes)),
       idleMs,
+      maxAgeMs,
       timeoutMs,
       underPressure: () => this.#reservations.writesWaiting,
       onCommitted: error => {
@@ -153,6 +164,7 @@ export class BlockCache implements BlockDevice {
     }
     this.#hits += 1;
     this.#copy(offset, into, false);
+    this.#writeBack.guestActive = true;
     this.#readAhead.hit(first, last);
     return true;
   }
@@ -276,7 +288,7 @@ export class BlockCache implements BlockDevice {
       buffers += 1;
       if (table.isMissing(chunk) && !this.#coversChunk(offset, byteLength, chunk)) return false;
     }
-    if (claims > 0 && table.claimed + claims > table.claimLimit) return false;
+    if (claims > 0 && !table.mayClaim(claims)) return false;
     return buffers === 0 || table.makeRoom(buffers, first, last);
   }
 
@@ -291,11 +303,7 @@ export class BlockCache implements BlockDevice {
   #readyToZeroPart(chunk: number, claims: number): boolean {
     const table = this.#table;
     if (table.isMissing(chunk)) return false;
-    return (
-      table.buffers[chunk] === undefined ||
-      table.isClaimed(chunk) ||
-      table.claimed + claims <= table.claimLimit
-    );
+    return table.buffers[chunk] === undefined || table.isClaimed(chunk) || table.mayClaim(claims);
   }
 
   #coversChunk(offset: number, byteLength: number, chunk: number): boolean {

@@ -50,6 +50,7 @@ const scenario = fc.record({
 });
 
 const scheduler: Scheduler = {
+  now: () => performance.now(),
   after(ms, callback) {
     if (ms === 0) {
       const immediate = setImmediate(callback);

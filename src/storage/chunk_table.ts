@@ -28,8 +28,10 @@ export class ChunkTable {
   readonly chunkCount: number;
   /** Most chunks in memory. */
   readonly capacity: number;
-  /** Most chunks that may be claimed at a time. */
+  /** Most chunks that may ever be claimed at a time. */
   readonly claimLimit: number;
+  /** Most chunks that may be claimed at present; at most `claimLimit`. */
+  claimTarget: number;
   readonly buffers: (Uint8Array<ArrayBuffer> | undefined)[];
   readonly flags: Uint8Array;
 
@@ -59,6 +61,7 @@ export class ChunkTable {
     this.chunkCount = chunkCount;
     this.capacity = capacity;
     this.claimLimit = claimLimit;
+    this.claimTarget = claimLimit;
     this.buffers = new Array(chunkCount).fill(undefined);
     this.flags = new Uint8Array(chunkCount);
     this.#readPins = new Uint16Array(chunkCount);
@@ -80,6 +83,11 @@ export class ChunkTable {
 
   isClaimed(chunk: number): boolean {
     return this.#writePins[chunk] > 0 || this.isHeld(chunk);
+  }
+
+  /** Whether so many more chunks may be claimed. A request beyond the present limit only has to fit the fixed one. */
+  mayClaim(more: number): boolean {
+    return this.claimed + more <= (more > this.claimTarget ? this.claimLimit : this.claimTarget);
   }
 
   isHeld(chunk: number): boolean {

@@ -84,7 +84,7 @@ export class Reservations {
     for (const chunk of chunks) {
       if (!(intent === "read" ? table.isReadPinned(chunk) : table.isClaimed(chunk))) more += 1;
     }
-    return (intent === "read" ? table.readPinned : table.claimed) + more <= this.limit(intent);
+    return intent === "read" ? table.readPinned + more <= this.limit(intent) : table.mayClaim(more);
   }
 
   #pin(intent: Intent, chunks: readonly number[]): void {

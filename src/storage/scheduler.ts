@@ -1,10 +1,13 @@
-/** Timers, injectable so that tests decide when time passes. */
+/** Clock and timers, injectable so that tests decide when time passes. */
 export interface Scheduler {
+  /** Milliseconds since some moment. */
+  now(): number;
   /** Runs `callback` once, in a task of its own, after at least `ms` milliseconds. Returns how to cancel it. */
   after(ms: number, callback: () => void): () => void;
 }
 
 export const systemScheduler: Scheduler = {
+  now: () => performance.now(),
   after(ms, callback) {
     const timer = setTimeout(callback, ms);
     return () => clearTimeout(timer);

@@ -7,6 +7,10 @@ export class ManualScheduler implements Scheduler {
   #now = 0;
   readonly #timers = new Set<{ due: number; callback: () => void }>();
 
+  now(): number {
+    return this.#now;
+  }
+
   after(ms: number, callback: () => void): () => void {
     const timer = { due: this.#now + ms, callback };
     this.#timers.add(timer);

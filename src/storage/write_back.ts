@@ -1,20 +1,30 @@
 import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
 import { asStorageError } from "./chunk_loader.ts";
 import { type ChunkTable, COMMITTING, DIRTY, STORED } from "./chunk_table.ts";
+import { DirtyLimit } from "./dirty_limit.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** About 4 MiB a transaction is where IndexedDB's write speed levels off. */
 const COMMIT_BYTES = 4 * 1024 * 1024;
+/**
+ * A commit that nobody waits for while the guest is active: put() takes 0.8 ms of the thread for each 256 KiB, so
+ * 4 MiB keep the guest's I/O waiting for 13 ms, this for 3 ms.
+ */
+const PACED_COMMIT_BYTES = 1024 * 1024;
+/** … and the pause after it. */
+const PAUSE_MS = 15;
 /** Removals carry no data, but each costs the transaction a little. */
 const MAX_COMMIT_CHANGES = 1024;
-/** Dirty data that is rewritten all the time is committed after so many idle periods all the same. */
-const MAX_IDLE_PERIODS = 5;
+/** The part of its greatest age at which data is committed at that pace, so that none has to be committed faster. */
+const PACED_AGE = 2 / 3;
 
 export interface WriteBackOptions {
   /** Held chunks from which on commits start by themselves. */
   readonly threshold: number;
-  /** Milliseconds without a write after which everything dirty is committed. */
+  /** Milliseconds without a write after which everything dirty is committed. Ages are counted in these periods. */
   readonly idleMs: number;
+  /** Milliseconds that data may be dirty before its commit has to start. */
+  readonly maxAgeMs: number;
   /** Milliseconds after which a commit without answer counts as failed. */
   readonly timeoutMs: number;
   /** A commit ended; with the error when it failed. */
@@ -37,6 +47,9 @@ interface FlushWaiter {
  * Commits dirty chunks, one commit at a time, each a durable transaction. There is no weaker kind: a strict
  * transaction makes only its own data durable, so a Flush could not vouch for chunks evicted by a relaxed one.
  *
+ * When, is decided as in an operating system's page cache, by what is most urgent: a flush or a writer waits; more is
+ * dirty than the threshold; data is old; the guest writes nothing. Only the last two leave the guest its time.
+ *
  * The backend takes its copy when commit() is called; a chunk that changes later is simply dirty again. When a commit
  * fails, its chunks are dirty again too and are retried: for the next flush, or after a while.
  */
@@ -45,6 +58,8 @@ export class WriteBack {
   commitFailures = 0;
   committedBytes = 0;
   flushesCoalesced = 0;
+  /** To be set whenever the guest reads or writes: background commits then go slowly. */
+  guestActive = false;
 
   readonly #backend: BlockBackend;
   readonly #table: ChunkTable;
@@ -52,8 +67,13 @@ export class WriteBack {
   readonly #options: WriteBackOptions;
   /** Exactly the chunks flagged DIRTY, the longest dirty first. */
   readonly #dirty = new Set<number>();
+  /** The period in which each dirty chunk became so. */
+  readonly #dirtySince: Uint32Array;
+  readonly #limit: DirtyLimit;
   readonly #waiters = new Set<FlushWaiter>();
   #running: readonly ChunkChange[] | undefined;
+  /** The period in which the oldest chunk of the running commit became dirty. */
+  #runningSince = 0;
   /** The running commit has not answered in time. */
   #stalled: StorageError | undefined;
   /** How many of the longest dirty chunks are to be committed though there are few; set when idle. */
@@ -62,8 +82,13 @@ export class WriteBack {
   #failed = false;
   #stopped = false;
   #cancelTimer: (() => void) | undefined;
+  /** Something was written in this period. */
   #touched = false;
-  #idlePeriods = 0;
+  /** Periods so far. */
+  #period = 0;
+  /** Age of the oldest dirty chunk in periods, as of the last commit or the start of this period. */
+  #oldest = 0;
+  #cancelPause: (() => void) | undefined;
   #sharedFlush: Promise<void> | undefined;
 
   constructor(backend: BlockBackend, table: ChunkTable, scheduler: Scheduler, options: WriteBackOptions) {
@@ -71,6 +96,9 @@ export class WriteBack {
     this.#table = table;
     this.#scheduler = scheduler;
     this.#options = options;
+    this.#dirtySince = new Uint32Array(table.chunkCount);
+    this.#limit = new DirtyLimit(table.chunkBytes, table.claimLimit);
+    table.claimTarget = this.#limit.chunks;
   }
 
   get pendingFlushes(): number {
@@ -85,9 +113,12 @@ export class WriteBack {
   /** To be called after each change of a chunk. */
   markDirty(chunk: number): void {
     this.#touched = true;
+    this.guestActive = true;
+    this.#toDrain = 0;
     if (this.#table.flags[chunk] & DIRTY) return;
     this.#table.setFlags(chunk, DIRTY, 0);
     this.#dirty.add(chunk);
+    this.#dirtySince[chunk] = this.#period;
     this.#sharedFlush = undefined;
     if (!this.#cancelTimer) this.#startTimer();
   }
@@ -131,14 +162,13 @@ export class WriteBack {
   /** Starts a commit if there is a reason for one and none is under way. */
   pump(): void {
     if (this.#running || this.#stopped || this.#dirty.size === 0) return;
-    let source: Iterable<number>;
+    let source: Iterable<number> = this.#dirty;
+    let bytes = COMMIT_BYTES;
     if (this.#waiters.size > 0) source = this.#neededChunks();
-    else if (this.#options.underPressure()) source = this.#dirty;
-    else if (!this.#failed && (this.#toDrain > 0 || this.#table.held >= this.#options.threshold))
-      source = this.#dirty;
-    else return;
-    const changes = this.#takeBatch(source);
-    if (changes.length > 0) this.#commit(changes);
+    else if (!this.#options.underPressure()) bytes = this.#backgroundBytes();
+    if (bytes === 0) return;
+    const changes = this.#takeBatch(source, bytes);
+    if (changes.length > 0) this.#commit(changes, bytes);
   }
 
   /** Starts no commit any more, whatever one that is still under way comes to. */
@@ -146,6 +176,20 @@ export class WriteBack {
     this.#stopped = true;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+  }
+
+  /** How much to commit though nobody waits for it; 0 for nothing. */
+  #backgroundBytes(): number {
+    if (this.#failed) return 0;
+    const { claimLimit, claimTarget, held } = this.#table;
+    if (held * claimLimit >= this.#options.threshold * claimTarget) return COMMIT_BYTES;
+    const oldest = this.#oldest * this.#options.idleMs;
+    if (oldest >= this.#options.maxAgeMs) return COMMIT_BYTES;
+    if (this.#toDrain === 0 && oldest < PACED_AGE * this.#options.maxAgeMs) return 0;
+    if (!this.guestActive) return COMMIT_BYTES;
+    return this.#cancelPause ? 0 : PACED_COMMIT_BYTES;
   }
 
   #wait(needs: Set<number>, awaitsRunning: boolean): Promise<void> {
@@ -161,30 +205,33 @@ export class WriteBack {
     for (const waiter of this.#waiters) yield* waiter.needs;
   }
 
-  #takeBatch(source: Iterable<number>): ChunkChange[] {
+  #takeBatch(source: Iterable<number>, most: number): ChunkChange[] {
     const { buffers, flags, chunkBytes } = this.#table;
     const changes: ChunkChange[] = [];
     let bytes = 0;
     for (const chunk of source) {
       if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
       const data = buffers[chunk];
+      if (changes.length === 0) this.#runningSince = this.#dirtySince[chunk];
       changes.push({ chunk, data });
       this.#dirty.delete(chunk);
       this.#table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
       if (data) bytes += chunkBytes;
-      if (bytes >= COMMIT_BYTES || changes.length >= MAX_COMMIT_CHANGES) break;
+      if (bytes >= most || changes.length >= MAX_COMMIT_CHANGES) break;
     }
     return changes;
   }
 
-  #commit(changes: readonly ChunkChange[]): void {
+  #commit(changes: readonly ChunkChange[], bytes: number): void {
     this.#running = changes;
+    const start = this.#scheduler.now();
+    this.guestActive = false;
     const cancelDeadline = this.#scheduler.after(this.#options.timeoutMs, () => this.#stall());
     this.#backend
       .commit(changes)
       .finally(cancelDeadline)
       .then(
-        () => this.#committed(changes),
+        () => this.#committed(changes, this.#scheduler.now() - start, bytes === PACED_COMMIT_BYTES),
         error => this.#commitFailed(changes, asStorageError(error, "Writing to storage failed")),
       );
   }
@@ -198,15 +245,20 @@ export class WriteBack {
     this.#options.onCommitted(error);
   }
 
-  #committed(changes: readonly ChunkChange[]): void {
+  #committed(changes: readonly ChunkChange[], ms: number, paced: boolean): void {
     this.commits += 1;
+    let bytes = 0;
     for (const { chunk, data } of changes) {
       this.#table.setFlags(chunk, 0, COMMITTING);
-      if (data) this.committedBytes += data.byteLength;
+      if (data) bytes += data.byteLength;
       else this.#table.removed(chunk);
     }
+    this.committedBytes += bytes;
+    if (bytes >= COMMIT_BYTES) this.#limit.committed(bytes / this.#table.chunkBytes, ms);
+    this.#table.claimTarget = this.#limit.chunks;
     this.#ended();
     this.#failed = false;
+    if (paced) this.#pause();
     for (const waiter of this.#waiters) {
       if (waiter.awaitsRunning) waiter.awaitsRunning = false;
       else for (const { chunk } of changes) waiter.needs.delete(chunk);
@@ -221,10 +273,14 @@ export class WriteBack {
 
   #commitFailed(changes: readonly ChunkChange[], error: StorageError): void {
     this.commitFailures += 1;
+    const younger = [...this.#dirty];
+    this.#dirty.clear();
     for (const { chunk } of changes) {
       this.#table.setFlags(chunk, DIRTY, COMMITTING);
       this.#dirty.add(chunk);
+      this.#dirtySince[chunk] = this.#runningSince;
     }
+    for (const chunk of younger) this.#dirty.add(chunk);
     this.#ended();
     this.#failed = true;
     this.#toDrain = 0;
@@ -240,6 +296,7 @@ export class WriteBack {
   #ended(): void {
     this.#running = undefined;
     this.#stalled = undefined;
+    this.#findOldest();
   }
 
   #rejectWaiters(which: (waiter: FlushWaiter) => boolean, error: StorageError): void {
@@ -251,22 +308,38 @@ export class WriteBack {
     this.#sharedFlush = undefined;
   }
 
+  #findOldest(): void {
+    const { value: chunk } = this.#dirty.values().next();
+    this.#oldest = chunk === undefined ? 0 : this.#period - this.#dirtySince[chunk];
+  }
+
+  #pause(): void {
+    if (this.#stopped) return;
+    this.#cancelPause?.();
+    this.#cancelPause = this.#scheduler.after(PAUSE_MS, () => {
+      this.#cancelPause = undefined;
+      this.pump();
+    });
+  }
+
+  /** Begins a period. They go on as long as anything is dirty. */
   #startTimer(): void {
     if (this.#stopped) return;
     this.#cancelTimer?.();
     this.#touched = false;
-    this.#cancelTimer = this.#scheduler.after(this.#options.idleMs, () => {
-      this.#cancelTimer = undefined;
-      this.#failed = false;
-      if (this.#dirty.size === 0) return;
-      this.#idlePeriods += 1;
-      if (this.#touched && this.#idlePeriods < MAX_IDLE_PERIODS) {
-        this.#startTimer();
-      } else {
-        this.#idlePeriods = 0;
-        this.#toDrain = this.#dirty.size;
-        this.pump();
-      }
-    });
+    this.guestActive = false;
+    this.#cancelTimer = this.#scheduler.after(this.#options.idleMs, () => this.#periodEnded());
+  }
+
+  #periodEnded(): void {
+    this.#cancelTimer = undefined;
+    this.#period += 1;
+    const retry = this.#failed;
+    this.#failed = false;
+    if (this.#dirty.size === 0) return;
+    this.#findOldest();
+    if (retry || !this.#touched) this.#toDrain = this.#dirty.size;
+    this.pump();
+    this.#startTimer();
   }
 }
