@@ -414,6 +414,7 @@ describe("addressing (virtio 1.1, section 5.6.6.1)", () => {
       [2, 0, 0x40, 0],
     ])
       expect((await run(rig, TEST_UNIT_READY, { lun })).response).toBe(BAD_TARGET);
+    expect([count(rig, "commands"), count(rig, "errors")]).toEqual([0, 0]);
     expect((await run(rig, TEST_UNIT_READY, { lun: [1, 0, 0, 0] })).response).toBe(OK);
   });
 

@@ -184,7 +184,12 @@ export class ScsiHandler implements RequestHandler, ScsiTarget {
       copyToVector(writable, this.#response, length);
       this.services.dmaWrote(writable);
     }
-    this.services.countCommand(request.flushing ? "flush" : "io", failed || request.response !== Response.OK);
+    // SeaBIOS asks 255 targets that are not there: nobody has had those commands.
+    if (request.response !== Response.BAD_TARGET)
+      this.services.countCommand(
+        request.flushing ? "flush" : "io",
+        failed || request.response !== Response.OK,
+      );
     const dataIn = request.writableBytes > length ? request.transferred : 0;
     return length + dataIn;
   }
