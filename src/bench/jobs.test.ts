@@ -1,30 +1,70 @@
 import { describe, expect, it } from "vitest";
-import { jobs } from "./jobs.ts";
-import { summarize } from "./statistics.ts";
+import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
 
 const job = (name: string) => {
-  const found = jobs.find(candidate => candidate.name === name);
+  const found = makeJobs(fullSizes).find(candidate => candidate.name === name);
   if (!found) throw new Error(`no job ${name}`);
   return found;
 };
 
 describe("benchmark jobs", () => {
+  it("are dd and fio, every write before the reads of what it wrote", () => {
+    expect(makeJobs(fullSizes).map(({ name }) => name)).toEqual([
+      "write-1m",
+      "read-1m",
+      "write-4k",
+      "read-4k",
+      "randread-4k-qd1",
+      "randread-4k-qd4",
+      "randread-4k-qd16",
+      "randread-4k-qd32",
+    ]);
+  });
+
+  it("in a quick run are fewer and smaller, and read nothing that was not written", () => {
+    const quick = makeJobs(quickSizes);
+    expect(quick.map(({ name }) => name)).toContain("randread-4k-qd32");
+    expect(quick.length).toBeLessThan(makeJobs(fullSizes).length);
+    expect(quickSizes.count1m).toBeGreaterThanOrEqual(32);
+    expect(quick.at(-1)?.command("/dev/vda")).toContain("--size=32m");
+  });
+
+  it("name the device that they are given, and bypass the guest's page cache", () => {
+    for (const { command } of makeJobs(fullSizes)) {
+      expect(command("/dev/vda")).toMatch(/(of|if|filename)=\/dev\/vda /);
+      expect(command("/dev/vda")).toMatch(/direct/);
+    }
+    expect(job("write-4k").command("/dev/vda")).toContain("if=/dev/zero of=/dev/vda oflag=direct");
+  });
+});
+
+describe("dd's output", () => {
   const output =
     "2048+0 records in\n2048+0 records out\n8388608 bytes (8.4 MB, 8.0 MiB) copied, 0.5 s, 16.8 MB/s\n";
 
-  it("read megabytes a second and I/Os a second out of dd's own figures", () => {
+  it("gives megabytes or I/Os a second, from bytes and time", () => {
     expect(job("read-1m").parse(output)).toBeCloseTo(16.777, 3);
     expect(job("write-4k").parse(output)).toBe(4096);
   });
 
-  it("refuse output without a rate", () => {
+  it("is refused without a rate", () => {
     expect(() => job("read-4k").parse("dd: failed to open '/dev/nvme0n2'")).toThrow("no rate");
   });
 });
 
-describe("summarize", () => {
-  it("gives median, extremes and count, also of an even number of figures", () => {
-    expect(summarize([3, 1, 2])).toEqual({ median: 2, min: 1, max: 3, runs: 3 });
-    expect(summarize([4, 1, 3, 2])).toEqual({ median: 2.5, min: 1, max: 4, runs: 4 });
+describe("fio's output", () => {
+  const terse = (error: number, kibibytes: number, milliseconds: number) =>
+    `3;fio-3.33;randread;0;${error};${kibibytes};70564;17641;${milliseconds};0;0;0.000000;0.000000;0;0`;
+
+  it("gives I/Os a second, also with other lines about it", () => {
+    expect(job("randread-4k-qd16").parse(`fio: a warning\n${terse(0, 21240, 300)}\n\n`)).toBe(17700);
+  });
+
+  it("is refused with an error, without a rate, or when it is something else", () => {
+    const { parse } = job("randread-4k-qd1");
+    expect(() => parse(terse(5, 21240, 300))).toThrow("no rate");
+    expect(() => parse(terse(0, 0, 300))).toThrow("no rate");
+    expect(() => parse("fio: failed to open")).toThrow("no rate");
+    expect(() => parse("3;fio-3.33;randread;0")).toThrow("no rate");
   });
 });

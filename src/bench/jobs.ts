@@ -1,18 +1,41 @@
-/** The benchmark jobs: what runs in the guest, and how its result is read. The page and the command line share them. */
+/**
+ * The benchmark jobs: what runs in the guest, and how its result is read. The page and the command line share them, so
+ * nothing here is of Node.
+ */
 export interface Job {
-  /** As in the table and the JSON: read-1m, write-4k, … */
+  /** As in the JSON: read-1m, write-4k, randread-4k-qd16, … */
   readonly name: string;
+  /** For the head of a column. */
   readonly title: string;
-  /** The command for the guest's shell. */
-  readonly command: string;
   readonly unit: "MB/s" | "IOPS";
+  /** The command for the guest's shell; `device` is the disk that it reads or overwrites. One run. */
+  command(device: string): string;
   /** The figure, in `unit`, out of the command's output. Throws if there is none. */
   parse(output: string): number;
 }
 
-/** The raw namespace that is there to be overwritten. */
-const SCRATCH = "/dev/nvme0n2";
 const MIB = 2 ** 20;
+
+/** One pass of dd from the start of the device, O_DIRECT, so always one request at a time. */
+export function ddJob(direction: "read" | "write", size: "1m" | "4k", count: number): Job {
+  const blockBytes = size === "1m" ? MIB : 4096;
+  return {
+    name: `${direction}-${size}`,
+    title: `${direction} ${size === "1m" ? "1M" : "4k"}`,
+    unit: size === "1m" ? "MB/s" : "IOPS",
+    command(device) {
+      const files =
+        direction === "read"
+          ? `if=${device} of=/dev/null iflag=direct`
+          : `if=/dev/zero of=${device} oflag=direct`;
+      return `dd ${files} bs=${blockBytes} count=${count}`;
+    },
+    parse(output) {
+      const { bytes, seconds } = parseDd(output);
+      return size === "1m" ? bytes / 1e6 / seconds : bytes / blockBytes / seconds;
+    },
+  };
+}
 
 /** dd says "268435456 bytes (268 MB, 256 MiB) copied, 1.2834 s, 209 MB/s". */
 function parseDd(output: string): { readonly bytes: number; readonly seconds: number } {
@@ -21,29 +44,56 @@ function parseDd(output: string): { readonly bytes: number; readonly seconds: nu
   return { bytes: Number(match[1]), seconds: Number(match[2]) };
 }
 
-function dd(direction: "read" | "write", size: "1m" | "4k"): Job {
-  const count = size === "1m" ? 256 : 8192;
-  const blockBytes = size === "1m" ? MIB : 4096;
-  const files =
-    direction === "read"
-      ? `if=${SCRATCH} of=/dev/null iflag=direct`
-      : `if=/dev/zero of=${SCRATCH} oflag=direct`;
+/** fio reads random 4 KiB blocks of the first `mebibytes` of the device for a time, `depth` of them at once. */
+export function randomReadJob(depth: number, mebibytes: number, milliseconds: number): Job {
   return {
-    name: `${direction}-${size}`,
-    title: `dd ${size} direct ${direction}`,
-    command: `dd ${files} bs=${blockBytes} count=${count}`,
-    unit: size === "1m" ? "MB/s" : "IOPS",
-    parse(output) {
-      const { bytes, seconds } = parseDd(output);
-      return size === "1m" ? bytes / 1e6 / seconds : bytes / blockBytes / seconds;
-    },
+    name: `randread-4k-qd${depth}`,
+    title: `rand 4k qd${depth}`,
+    unit: "IOPS",
+    // A thread, and few looks at the clock: fio itself is much of the work on a slow CPU.
+    command: device =>
+      `fio --name=randread --filename=${device} --rw=randread --bs=4k --direct=1 --ioengine=libaio ` +
+      `--iodepth=${depth} --thread --gtod_reduce=1 --norandommap --disk_util=0 --size=${mebibytes}m ` +
+      `--time_based --runtime=${milliseconds}ms --output-format=terse --terse-version=3`,
+    parse: parseFio,
   };
 }
 
-/** Writes come first, so that reads find data and not holes. */
-export const jobs: readonly Job[] = [
-  dd("write", "1m"),
-  dd("read", "1m"),
-  dd("write", "4k"),
-  dd("read", "4k"),
-];
+/** A line of fio's terse format, version 3: version; fio; name; group; error; KiB read; KiB/s; IOPS; ms; … */
+function parseFio(output: string): number {
+  const line = output.split("\n").find(text => text.startsWith("3;fio-"));
+  const fields = line?.split(";") ?? [];
+  const [error, kibibytes, , , milliseconds] = fields.slice(4).map(Number);
+  if (error !== 0 || !(kibibytes > 0) || !(milliseconds > 0))
+    throw new Error(`fio printed no rate: ${output}`);
+  return kibibytes / 4 / (milliseconds / 1000);
+}
+
+/** How much of each job a run is. */
+export interface JobSizes {
+  /** Requests of one dd. */
+  readonly count1m: number;
+  readonly count4k: number;
+  /** Queue depths of fio. */
+  readonly depths: readonly number[];
+  readonly fioMilliseconds: number;
+}
+
+export const fullSizes: JobSizes = {
+  count1m: 256,
+  count4k: 8192,
+  depths: [1, 4, 16, 32],
+  fioMilliseconds: 400,
+};
+export const quickSizes: JobSizes = { count1m: 64, count4k: 2048, depths: [32], fioMilliseconds: 250 };
+
+/** All jobs. Writes come first, so that reads find data and not holes; the random reads stay where 1 MiB writes were. */
+export function makeJobs(sizes: JobSizes): readonly Job[] {
+  return [
+    ddJob("write", "1m", sizes.count1m),
+    ddJob("read", "1m", sizes.count1m),
+    ddJob("write", "4k", sizes.count4k),
+    ddJob("read", "4k", sizes.count4k),
+    ...sizes.depths.map(depth => randomReadJob(depth, 32, sizes.fioMilliseconds)),
+  ];
+}

@@ -1,202 +1,162 @@
 /**
- * `npm run bench`: boots the page in headless Chromium and prints what it measures.
- *
- *   --quick       fewer runs
- *   --json FILE   also writes the rows as an array of objects
- *
- * Every figure is a median of several runs after warm-up, with its spread; the machine's load is printed, because two
- * busy cores make all of it worse.
+ * `npm run bench`: boots Linux in headless Chromium, and under QEMU where that is installed, runs the same jobs in each
+ * and prints what it measures. See options.ts for the command line, systems.ts for the rows, jobs.ts for the columns.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { type BrowserContext, chromium, type Page } from "playwright";
-import { build, preview } from "vite";
-import { chromiumLaunch } from "../../e2e/chromium.ts";
-import type { Automation } from "../app/automation.ts";
-import type { BootStageTiming, InterruptKind, ServingMode } from "../machine/api.ts";
-import type { CounterName } from "../trace/counters.ts";
-import { type Job, jobs } from "./jobs.ts";
-import { type Summary, summarize } from "./statistics.ts";
+import { writeFileSync } from "node:fs";
+import { cpus, loadavg } from "node:os";
+import { Browser, openBrowserGuest } from "./browser_guest.ts";
+import { clickToPromptLines, measureClickToPrompt } from "./click_to_prompt.ts";
+import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
+import { measureJob, type Plan, type Row } from "./measure.ts";
+import { type Options, parseOptions, UsageError, usage } from "./options.ts";
+import { driveFolder, openQemuGuest, qemuVersion } from "./qemu_guest.ts";
+import { ratioLines, threadLines } from "./ratios.ts";
+import { type Server, servePage } from "./server.ts";
+import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
+import { costColumns, type Result, rateColumns, tableLines } from "./table.ts";
 
-interface Row extends Summary, System {
-  readonly job: string;
-  readonly metric: string;
-  readonly unit: string;
-}
+const fullPlan: Plan = { warmUps: 3, runs: 7, timedRuns: 2 };
+const quickPlan: Plan = { warmUps: 1, runs: 5, timedRuns: 1 };
 
-/** virtio-blk with KVM in the 2015 thread: the mark that 1 MiB reads through the iothread are held against. */
-const THREAD_VIRTIO_BLK_MB_S = 344;
-
-const { values: options } = parseArgs({
-  options: { quick: { type: "boolean", default: false }, json: { type: "string" } },
-});
-const runs = options.quick ? 3 : 7;
-const warmUps = options.quick ? 2 : 3;
-const boots = options.quick ? 2 : 5;
-
-/** One row of the thread's experiment: which device, served where, with which extension and interrupt. */
-interface System {
-  readonly system: "nvme";
-  readonly serving: ServingMode;
-  readonly extension: "none" | "dbbuf";
-  readonly interrupt: InterruptKind;
-}
-
-const nvme = (serving: ServingMode, extension: System["extension"], interrupt: InterruptKind): System => ({
-  system: "nvme",
-  serving,
-  extension,
-  interrupt,
-});
-/** What users get comes first. */
-const systems: readonly System[] = [
-  nvme("iothread+poll", "dbbuf", "msix"),
-  nvme("iothread+poll", "none", "msix"),
-  nvme("iothread+poll", "dbbuf", "intx"),
-  nvme("iothread", "dbbuf", "msix"),
-  nvme("mainloop", "dbbuf", "msix"),
-  nvme("mmio", "dbbuf", "msix"),
-];
-
-const rows: Row[] = [];
-
-await build({ logLevel: "error" });
-const server = await preview({ logLevel: "error", preview: { host: "localhost", port: 0 } });
-const url = server.resolvedUrls?.local[0];
-if (!url) throw new Error("the preview server has no address");
 try {
-  console.log(`${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`);
-  await benchBoot(url);
-  for (const system of systems) await benchJobs(url, system);
-} finally {
-  await server.close();
-}
-const read = rows.find(row => row.job === "read-1m" && row.metric === "rate");
-if (read) {
-  const ratio = (read.median / THREAD_VIRTIO_BLK_MB_S).toFixed(2);
-  console.log(
-    `\n1 MiB reads through the iothread: ${read.median.toFixed(0)} MB/s, ${ratio} × the ${THREAD_VIRTIO_BLK_MB_S} MB/s that ` +
-      "virtio-blk had natively in the 2015 thread",
-  );
-}
-if (options.json) writeFileSync(options.json, `${JSON.stringify(rows, null, 2)}\n`);
-
-async function withBrowser(profile: string, use: (page: Page) => Promise<void>): Promise<void> {
-  const context: BrowserContext = await chromium.launchPersistentContext(profile, {
-    ...chromiumLaunch,
-    headless: true,
-  });
-  try {
-    await use(context.pages()[0] ?? (await context.newPage()));
-  } finally {
-    await context.close();
-  }
+  const options = parseOptions(process.argv.slice(2));
+  if (options.help) console.log(usage);
+  else await bench(options);
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`${error.message} See npm run bench -- --help.`);
+  process.exitCode = 2;
 }
 
-/** Opens the page; resolves at the shell prompt, with milliseconds from navigation and the page's own timing. */
-async function boot(
-  page: Page,
-  address: string,
-): Promise<{ ms: number; stages: readonly BootStageTiming[] }> {
-  const start = performance.now();
-  await page.goto(address);
-  await page.waitForFunction(() => window.doorbell !== undefined);
-  await page.evaluate(() => (window.doorbell as Automation).ready);
-  const ms = performance.now() - start;
-  return { ms, stages: await page.evaluate(() => (window.doorbell as Automation).bootStages()) };
-}
-
-/** Click to prompt: with an empty profile (download, seed, boot), and with the disk there already. */
-async function benchBoot(address: string): Promise<void> {
-  const first: number[] = [];
-  const again: number[] = [];
-  let lastStages: readonly BootStageTiming[] = [];
-  for (let i = 0; i < boots; i++) {
-    const profile = mkdtempSync(join(tmpdir(), "doorbell-bench-"));
-    await withBrowser(profile, async page => {
-      first.push((await boot(page, address)).ms);
-    });
-    await withBrowser(profile, async page => {
-      const { ms, stages } = await boot(page, address);
-      again.push(ms);
-      lastStages = stages;
-    });
-    rmSync(profile, { recursive: true, force: true });
-  }
-  console.log("\nClick to prompt (new browser process each time)");
-  report(systems[0], "first-start", "time", "ms", first);
-  report(systems[0], "start", "time", "ms", again);
-  for (const { stage, startMs, endMs } of lastStages) {
-    console.log(
-      `    ${stage.padEnd(10)} ${startMs.toFixed(0).padStart(6)} – ${(endMs ?? startMs).toFixed(0)} ms`,
-    );
-  }
-}
-
-async function benchJobs(address: string, system: System): Promise<void> {
-  const profile = mkdtempSync(join(tmpdir(), "doorbell-bench-"));
-  await withBrowser(profile, async page => {
-    const { serving, extension, interrupt } = system;
-    const settings = { serving, shadow: extension === "none" ? "off" : extension, interrupts: interrupt };
-    await boot(page, `${address}?${new URLSearchParams(settings)}`);
-    console.log(
-      `\n${system.system}, ${serving}, ${extension}, ${interrupt}; data in the block cache; ${warmUps} warm-up runs, then ${runs} runs`,
-    );
-    for (const job of jobs) await benchJob(page, system, job);
-  });
-  rmSync(profile, { recursive: true, force: true });
-}
-
-async function benchJob(page: Page, system: System, job: Job): Promise<void> {
-  const run = async () => {
-    const before = await counters(page);
-    const { output, exitCode } = await page.evaluate(
-      command => (window.doorbell as Automation).exec(command),
-      job.command,
-    );
-    if (exitCode !== 0) throw new Error(`${job.command}\n${output}`);
-    const after = await counters(page);
-    const perIo = (name: CounterName) => (after[name] - before[name]) / (after.commands - before.commands);
-    return { rate: job.parse(output), perIo };
+async function bench({ quick, only, json }: Options): Promise<void> {
+  const plan = quick ? quickPlan : fullPlan;
+  const rows: Row[] = [];
+  // Written as it grows, so that what was measured is not lost with the rest; and a bad name shows at once.
+  const save = (more: readonly Row[]) => {
+    rows.push(...more);
+    if (json !== undefined) writeRows(json, rows);
   };
-  for (let i = 0; i < warmUps; i++) await run();
-  const results = [];
-  for (let i = 0; i < runs; i++) results.push(await run());
-  report(
-    system,
-    job.name,
-    "rate",
-    job.unit,
-    results.map(({ rate }) => rate),
-  );
-  const metrics: readonly (readonly [string, CounterName])[] = [
-    ["mmio-exits", "mmioExits"],
-    ["interrupts", "interrupts"],
-    ["wake-ups", "iothreadWakeups"],
-  ];
-  for (const [metric, counter] of metrics) {
-    report(
-      system,
-      job.name,
-      metric,
-      "per I/O",
-      results.map(({ perIo }) => perIo(counter)),
-    );
+  save([]);
+
+  const qemu = qemuVersion();
+  const selected = selectSystems(quick, only, qemu !== undefined);
+  const withClicks = only.length === 0 || only.some(text => CLICK_TO_PROMPT.includes(text));
+  print(headLines(plan, qemu));
+  const page = withClicks || selected.some(({ kind }) => kind === "page") ? await servePage() : undefined;
+  const browser = new Browser();
+  try {
+    if (withClicks && page) {
+      const clicks = await measureClickToPrompt(page.address, quick ? 2 : 5);
+      save(clicks.rows);
+      print(["", ...clickToPromptLines(clicks), ""]);
+    }
+    const results: Result[] = [];
+    for (const [i, system] of selected.entries()) {
+      const load = loadavg()[0].toFixed(2);
+      process.stdout.write(`${`${i + 1}/${selected.length}`.padStart(5)}  load ${load}  ${label(system)} …`);
+      const start = performance.now();
+      const result = await measureSystem(system, plan, quick, browser, page);
+      results.push(result);
+      save(result.rows);
+      console.log(` ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      if (result.failure !== undefined) console.log(`       Failed: ${result.failure}`);
+    }
+    if (results.length > 0) print(resultLines(results));
+    if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+  } finally {
+    await browser.dispose();
+    await page?.close();
   }
 }
 
-function counters(page: Page) {
-  return page.evaluate(() => (window.doorbell as Automation).counters());
+/** Boots the row's guest and runs all jobs. A row that fails does not keep the others from being measured. */
+async function measureSystem(
+  system: System,
+  plan: Plan,
+  quick: boolean,
+  browser: Browser,
+  page: Server | undefined,
+): Promise<Result> {
+  const rows: Row[] = [];
+  try {
+    const guest =
+      system.kind === "qemu"
+        ? await openQemuGuest(system)
+        : await openBrowserGuest(browser, page?.address ?? "", system);
+    try {
+      for (const job of makeJobs(quick ? quickSizes : fullSizes)) {
+        rows.push(...(await measureJob(guest, system, job, plan)));
+      }
+    } finally {
+      await guest.close();
+    }
+    return { system, rows };
+  } catch (error) {
+    // Whatever state the browser is in, the next row starts with a new process.
+    await browser.quit();
+    return { system, rows, failure: error instanceof Error ? error.message : String(error) };
+  }
 }
 
-function report(system: System, job: string, metric: string, unit: string, figures: readonly number[]): void {
-  const summary = summarize(figures);
-  rows.push({ ...system, job, metric, unit, ...summary });
-  const digits = summary.median < 10 ? 3 : 0;
-  const show = (figure: number) => figure.toFixed(digits);
-  console.log(
-    `  ${job.padEnd(12)} ${metric.padEnd(11)} ${show(summary.median).padStart(8)} ${unit.padEnd(8)} (${show(summary.min)}–${show(summary.max)}, ${summary.runs} runs)`,
-  );
+function headLines({ warmUps, runs, timedRuns }: Plan, qemu: string | undefined): readonly string[] {
+  return [
+    `${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`,
+    `Each job: ${warmUps} warm-up runs, then ${runs} runs, then ${timedRuns} with the time of register accesses taken.`,
+    "All data is in memory: the page's in its block cache (writes go on to IndexedDB), that of v86's IDE disk in RAM,",
+    qemu === undefined
+      ? "and QEMU is not installed (qemu-system-i386): its rows are left out."
+      : `and QEMU's in the page cache (QEMU ${qemu}, TCG, cache=writeback, files in ${driveFolder()}).`,
+  ];
+}
+
+function resultLines(results: readonly Result[]): readonly string[] {
+  const rates = rateColumns(results);
+  const ratios = ratioLines(results, rates);
+  return [
+    "",
+    "Rates: median, and how far the farthest run was from it. dd (O_DIRECT) and fio's random reads",
+    ...tableLines(results, rates),
+    "",
+    "What one I/O costs: register accesses of the guest (exits), interrupts, wake-ups of the iothread, vCPU time in exits",
+    ...tableLines(
+      results.filter(({ rows }) => rows.some(({ metric }) => metric === "mmio-exits")),
+      costColumns(results),
+    ),
+    ...(ratios.length > 0 ? ["", ...ratios] : []),
+    "",
+    ...threadLines(results),
+    "",
+    ...notes(results),
+  ];
+}
+
+/** What must be known to read the table right, as far as it has such rows. */
+function notes(results: readonly Result[]): readonly string[] {
+  const has = (test: (system: Result["system"]) => boolean) => results.some(({ system }) => test(system));
+  return [
+    ...(has(({ extension }) => extension === "google")
+      ? [
+          "google: today's Linux speaks only the standardised extension, so this is nvme without shadow doorbells.",
+        ]
+      : []),
+    ...(has(({ system }) => system === "qemu-nvme")
+      ? [
+          "qemu-nvme mmio: ioeventfd=off, the doorbell's write is trapped in the vCPU thread; QEMU's main loop does the I/O in both.",
+        ]
+      : []),
+    ...(has(({ system }) => system === "ide") ? ["ide: not ours, so nothing counts its exits."] : []),
+    `Load at the end ${loadavg()[0].toFixed(2)}; on a busy machine all of this is slower, and the polling rows most of all.`,
+  ];
+}
+
+function writeRows(file: string, rows: readonly Row[]): void {
+  try {
+    writeFileSync(file, `${JSON.stringify(rows, null, 2)}\n`);
+  } catch (error) {
+    throw new UsageError(`Cannot write ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function print(lines: readonly string[]): void {
+  for (const text of lines) console.log(text);
 }

@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { parseOptions, UsageError, usage } from "./options.ts";
+import { label, systems } from "./systems.ts";
+
+describe("the command line", () => {
+  it("measures everything unless told otherwise", () => {
+    expect(parseOptions([])).toEqual({ quick: false, help: false, only: [] });
+  });
+
+  it("takes --quick, --json and --only, which may be repeated or hold several", () => {
+    expect(
+      parseOptions(["--quick", "--json", "rows.json", "--only", "ide, nvme mmio", "--only=virtio-blk"]),
+    ).toEqual({ quick: true, help: false, json: "rows.json", only: ["ide", "nvme mmio", "virtio-blk"] });
+  });
+
+  it.each([
+    [["--fast"], "--fast"],
+    [["quick"], "quick"],
+    [["--json"], "--json"],
+    [["--json="], "--json"],
+    [["--only", "nvme,"], "--only"],
+    [["--only", "floppy"], "“floppy”"],
+  ])("refuses %j with a message", (args, mentioned) => {
+    expect(() => parseOptions(args)).toThrow(UsageError);
+    expect(() => parseOptions(args)).toThrow(mentioned);
+  });
+
+  it("lists every label in its help", () => {
+    for (const system of systems) expect(usage).toContain(label(system));
+  });
+});

@@ -1,0 +1,51 @@
+/** The command line. */
+import { parseArgs } from "node:util";
+import { CLICK_TO_PROMPT, label, systems } from "./systems.ts";
+
+export const usage = `npm run bench -- [--quick] [--json FILE] [--only TEXT]
+
+  --quick       fewer rows, jobs and runs: under three minutes
+  --json FILE   also writes the figures as an array of objects
+  --only TEXT   only rows whose label contains the text; may be repeated, or several with commas between.
+                "${CLICK_TO_PROMPT}" is a row too. Labels:
+${systems.map(system => `                  ${label(system)}`).join("\n")}`;
+
+export interface Options {
+  readonly quick: boolean;
+  readonly help: boolean;
+  /** Empty for all rows. */
+  readonly only: readonly string[];
+  readonly json?: string;
+}
+
+/** A sentence for who typed the command. */
+export class UsageError extends Error {}
+
+export function parseOptions(args: readonly string[]): Options {
+  const { quick, help, json, only } = parse(args);
+  const texts = only.flatMap(text => text.split(",")).map(text => text.trim());
+  if (texts.includes("")) throw new UsageError("--only needs a text.");
+  if (json === "") throw new UsageError("--json needs the name of a file.");
+  for (const text of texts) {
+    if (![CLICK_TO_PROMPT, ...systems.map(label)].some(name => name.includes(text)))
+      throw new UsageError(`No row's label contains “${text}”.`);
+  }
+  return { quick, help, only: texts, ...(json !== undefined && { json }) };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+        json: { type: "string" },
+        only: { type: "string", multiple: true, default: [] },
+      },
+    }).values;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(message.endsWith(".") ? message : `${message}.`);
+  }
+}

@@ -1,0 +1,77 @@
+/** The comparisons that the benchmark is made for. */
+import type { ServingMode } from "../machine/api.ts";
+import { label, type SystemName } from "./systems.ts";
+import { type Column, cell, figure, headLines, line, type Result } from "./table.ts";
+
+/** What the 2015 thread measured natively, with KVM and a fast backend, in MB/s. */
+const thread = { nvme: 294, virtioBlk: 344, virtioScsi: 296 } as const;
+
+interface Comparison {
+  readonly title: string;
+  readonly of: Result | undefined;
+  /** The best of these in each column. */
+  readonly by: readonly Result[];
+}
+
+/** Lines of ratios of medians, a column for each of the rate table. Empty if nothing can be compared. */
+export function ratioLines(results: readonly Result[], columns: readonly Column[]): readonly string[] {
+  const find = (wanted: Partial<SystemName>) => results.filter(({ system }) => matches(system, wanted));
+  const nvme = (serving: ServingMode) =>
+    find({ system: "nvme", serving, extension: "dbbuf", interrupt: "msix" })[0];
+  const polling = nvme("iothread+poll");
+  const against = (title: string, by: readonly Result[]): Comparison => ({ title, of: polling, by });
+  const comparisons: readonly Comparison[] = [
+    against("÷ virtio-blk iothread+poll", find({ system: "virtio-blk", serving: "iothread+poll" })),
+    against("÷ virtio-scsi iothread+poll", find({ system: "virtio-scsi", serving: "iothread+poll" })),
+    against("÷ ide (v86's own)", find({ system: "ide" })),
+    against("÷ qemu-nvme mmio", find({ system: "qemu-nvme", serving: "mmio" })),
+    against(
+      "÷ best QEMU row of each column",
+      results.filter(({ system }) => system.system.startsWith("qemu-")),
+    ),
+    // The thread's eventfd was served by the main loop, and so was its virtio.
+    {
+      title: "nvme mainloop ÷ virtio-blk mainloop",
+      of: nvme("mainloop"),
+      by: find({ system: "virtio-blk", serving: "mainloop" }),
+    },
+  ];
+  const lines = comparisons.flatMap(({ title, of, by }) => {
+    if (!of || by.length === 0) return [];
+    const cells = columns.map(column => ratio(of, by, column));
+    return cells.every(text => text === "–") ? [] : [line(`  ${title}`, cells)];
+  });
+  if (lines.length === 0) return [];
+  const title = polling ? `Ratios of medians: ${label(polling.system)} …` : "Ratios of medians";
+  return [title, headLines(columns)[0], ...lines];
+}
+
+function ratio(of: Result, by: readonly Result[], column: Column): string {
+  const numerator = cell(of, column);
+  const denominators = by.flatMap(result => cell(result, column)?.median ?? []);
+  return numerator && denominators.length > 0
+    ? (numerator.median / Math.max(...denominators)).toFixed(2)
+    : "–";
+}
+
+function matches(system: SystemName, wanted: Partial<SystemName>): boolean {
+  return (Object.keys(wanted) as (keyof SystemName)[]).every(key => system[key] === wanted[key]);
+}
+
+/** The thread's own figures, for reference. */
+export function threadLines(results: readonly Result[]): readonly string[] {
+  const { nvme, virtioBlk, virtioScsi } = thread;
+  const lines = [
+    `The 2015 thread (QEMU with KVM, a fast backend): nvme + Google's extension + eventfd ${nvme} MB/s, ` +
+      `virtio-blk ${virtioBlk}, virtio-scsi ${virtioScsi};`,
+    `  so nvme ÷ virtio-blk ${(nvme / virtioBlk).toFixed(2)}, nvme ÷ virtio-scsi ${(nvme / virtioScsi).toFixed(2)}.`,
+  ];
+  const read = results[0] && cell(results[0], { head: ["", ""], job: "read-1m", metric: "rate" });
+  if (read) {
+    lines.push(
+      `  Here ${label(results[0].system)} reads 1 MiB blocks at ${figure(read.median)} MB/s: ` +
+        `${(read.median / virtioBlk).toFixed(2)} × the thread's virtio-blk.`,
+    );
+  }
+  return lines;
+}
