@@ -126,5 +126,8 @@ function withMasks(device: SafePointDevice, pci: LateFunction): SafePointDevice 
     get ioInFlight() {
       return device.ioInFlight;
     },
+    get interruptDueInMs() {
+      return device.interruptDueInMs;
+    },
   };
 }

@@ -25,7 +25,9 @@ export class CompletionQueue {
   submissionQueues = 0;
   head = 0;
   tail = 0;
-  #posted = false;
+  #unsignalled = 0;
+  /** Since when an interrupt is held back (interrupt coalescing), in milliseconds; NaN if none is. */
+  heldSince = Number.NaN;
   /** Phase tag of the next entry: 1 in the first lap. */
   #phase = 1;
 
@@ -53,11 +55,25 @@ export class CompletionQueue {
     return this.#next(this.tail) === this.head;
   }
 
-  /** Have entries been posted since the last call? */
-  takePosted(): boolean {
-    const posted = this.#posted;
-    this.#posted = false;
-    return posted;
+  /** Entries that the host has not consumed and was not told of by an interrupt. */
+  get unsignalled(): number {
+    return this.#unsignalled;
+  }
+
+  /** The host is told of all entries. */
+  signal(): void {
+    this.#unsignalled = 0;
+    this.heldSince = Number.NaN;
+  }
+
+  /** The way of interrupts has changed: the host is to be told anew of what it has not consumed. */
+  unsignal(): void {
+    this.#unsignalled = this.used;
+  }
+
+  /** Entries that the host has not consumed. */
+  get used(): number {
+    return (this.tail - this.head + this.entries) % this.entries;
   }
 
   get waiting(): number {
@@ -67,15 +83,16 @@ export class CompletionQueue {
   /** Is `head` between the present head and the tail? */
   mayAdvanceTo(head: number): boolean {
     if (head < 0 || head >= this.entries) return false;
-    const used = (this.tail - this.head + this.entries) % this.entries;
     const freed = (head - this.head + this.entries) % this.entries;
-    return freed <= used;
+    return freed <= this.used;
   }
 
   /** The consumer has freed entries up to `head`. False, and nothing happens, if it cannot have. */
   advanceHead(head: number): boolean {
     if (!this.mayAdvanceTo(head)) return false;
     this.head = head;
+    // What the host has found by itself needs no interrupt any more.
+    if (this.used < this.#unsignalled) this.#unsignalled = this.used;
     return true;
   }
 
@@ -110,7 +127,7 @@ export class CompletionQueue {
     Atomics.store(words, w + 3, cid | (this.#phase << 16) | (status << 17));
     this.tail = this.#next(this.tail);
     if (this.tail === 0) this.#phase ^= 1;
-    this.#posted = true;
+    this.#unsignalled += 1;
   }
 
   #next(index: number): number {

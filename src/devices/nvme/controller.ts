@@ -9,7 +9,7 @@ import { Features } from "./admin/features.ts";
 import type { ControllerIdentity } from "./admin/identify.ts";
 import type { LogSources } from "./admin/log_pages.ts";
 import type { ShadowExtension } from "./admin/shadow_extension.ts";
-import type { CompletionQueue } from "./completion_queue.ts";
+import { CompletionQueues } from "./completion_queues.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
@@ -35,8 +35,6 @@ export interface ControllerHost extends InterruptHost {
   notifyServer(): void;
   /** The range [start, end) of guest memory was written by DMA: forget code compiled from it. */
   memoryWritten(start: number, end: number): void;
-  /** Milliseconds, monotonic. */
-  now(): number;
 }
 
 export interface ControllerOptions {
@@ -65,7 +63,7 @@ export class NvmeController implements AdminServices {
   readonly shadowDoorbells: ShadowExtension;
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
-  readonly completionQueues = new Map<number, CompletionQueue>();
+  readonly completionQueues = new CompletionQueues();
   readonly #shared: SharedState;
   readonly #host: ControllerHost;
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
@@ -84,7 +82,7 @@ export class NvmeController implements AdminServices {
   readonly #acq = new Uint32Array(2);
 
   // What dies with a reset.
-  features = new Features();
+  features: Features;
   asyncEvents = this.#newAsyncEvents();
   #adminQueue: AdminQueue | undefined;
   /** Delete I/O SQ commands that wait for the serving side: queue id → command id. */
@@ -112,8 +110,9 @@ export class NvmeController implements AdminServices {
       badTail: qid => this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue),
     });
     this.msixVectors = options.msixVectors;
+    this.features = this.#newFeatures();
     this.#madeAt = options.host.now();
-    this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
+    this.featuresChanged();
   }
 
   // --- Registers (section 3.1)
@@ -228,6 +227,7 @@ export class NvmeController implements AdminServices {
       return;
     }
     this.#adminQueue = new AdminQueue(this.memory, asq, sqEntries, acq, cqEntries);
+    this.completionQueues.restart(this.#adminQueue.cq);
     this.#csts |= ControllerStatus.RDY;
   }
 
@@ -238,9 +238,9 @@ export class NvmeController implements AdminServices {
   #startReset(): void {
     const shared = this.#shared;
     this.#adminQueue = undefined;
-    this.completionQueues.clear();
+    this.completionQueues.restart(undefined);
     this.#deletions.clear();
-    this.features = new Features();
+    this.features = this.#newFeatures();
     this.asyncEvents = this.#newAsyncEvents();
     this.#interrupts.mask = 0;
     this.#enableWhenReset = false;
@@ -375,10 +375,11 @@ export class NvmeController implements AdminServices {
     this.#takeDeletions();
     this.#runAdminCommands();
     if (this.#shadows.enabled) {
-      this.#shadows.readHeads(this.completionQueues.values());
+      this.#shadows.readHeads(this.completionQueues.io);
       this.#shadows.sweep(idle);
     }
-    this.#updateInterrupts(true);
+    // A guest that has nothing to do and waits for nothing gains nothing by a later interrupt.
+    this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);
   }
 
   /** Moves completions from the ring into the guest's completion queues. */
@@ -429,6 +430,7 @@ export class NvmeController implements AdminServices {
   }
 
   #posted(sqid: number): void {
+    if (sqid === 0) return; // only I/O queues are served elsewhere
     this.#shared.setSq(sqid, SqWord.POSTED, (this.#shared.getSq(sqid, SqWord.POSTED) + 1) | 0);
   }
 
@@ -469,6 +471,10 @@ export class NvmeController implements AdminServices {
     this.#adminQueue?.complete(cid, status, result);
   }
 
+  #newFeatures(): Features {
+    return new Features(Math.max(1, this.msixVectors));
+  }
+
   #newAsyncEvents(): AsyncEvents {
     return new AsyncEvents((cid, result) => this.#completeAdmin(cid, Status.success, result));
   }
@@ -476,7 +482,7 @@ export class NvmeController implements AdminServices {
   // --- AdminServices
 
   get ioQueuesExist(): boolean {
-    return this.completionQueues.size > 0;
+    return this.completionQueues.io.length > 0;
   }
 
   get logSources(): LogSources {
@@ -530,7 +536,7 @@ export class NvmeController implements AdminServices {
   }
 
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode {
-    const status = this.#shadows.enable(shadowPage, eventIdxPage, this.completionQueues.values(), qid =>
+    const status = this.#shadows.enable(shadowPage, eventIdxPage, this.completionQueues.io, qid =>
       this.submissionQueueExists(qid),
     );
     if (status === Status.success) this.#host.notifyServer();
@@ -538,25 +544,28 @@ export class NvmeController implements AdminServices {
   }
 
   featuresChanged(): void {
-    this.#shared.setControl(Control.WRITE_CACHE, this.features.get(FeatureId.volatileWriteCache));
+    const { features } = this;
+    this.#shared.setControl(Control.WRITE_CACHE, features.get(FeatureId.volatileWriteCache));
+    const coalescing = features.get(FeatureId.interruptCoalescing);
+    this.#interrupts.coalescing.configure(coalescing, features.uncoalescedVectors);
   }
 
   // --- Interrupts (section 7.5)
 
-  #updateInterrupts(mayRaise: boolean): void {
+  #updateInterrupts(mayRaise: boolean, quiet = false): void {
     this.#postWaiting();
-    this.#interrupts.update(this.#allCompletionQueues(), mayRaise);
+    this.#interrupts.update(this.completionQueues.all, mayRaise, quiet);
   }
 
-  *#allCompletionQueues(): Generator<CompletionQueue> {
-    if (this.#adminQueue) yield this.#adminQueue.cq;
-    yield* this.completionQueues.values();
+  /** Milliseconds until an interrupt that is held back must come: a safe point is wanted by then. */
+  get interruptDueInMs(): number {
+    return this.#interrupts.dueInMs;
   }
 
   #postWaiting(): void {
-    this.#adminQueue?.cq.postWaiting(() => {});
-    for (const cq of this.completionQueues.values())
+    for (const cq of this.completionQueues.all) {
       if (cq.waiting > 0) cq.postWaiting(sqid => this.#posted(sqid));
+    }
   }
 
   // --- The machine's own reset

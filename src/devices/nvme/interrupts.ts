@@ -1,4 +1,5 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
+import { Coalescing } from "./coalescing.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 
 /** How a controller interrupts the guest. All calls are made in the vCPU thread. */
@@ -9,6 +10,8 @@ export interface InterruptHost {
   msixEnabled(): boolean;
   /** Sends the message of an MSI-X vector. Only called from safePoint(). */
   raiseVector(vector: number): void;
+  /** Milliseconds, monotonic. */
+  now(): number;
 }
 
 /**
@@ -18,7 +21,11 @@ export interface InterruptHost {
 export class Interrupts {
   readonly #host: InterruptHost;
   readonly #counters: Int32Array;
+  readonly coalescing = new Coalescing();
   #pin = false;
+  #msix = false;
+  /** When the first interrupt that is held back must come. */
+  #dueAt = Number.POSITIVE_INFINITY;
   /** INTMS / INTMC (3.1.3, 3.1.4); of the pin alone. */
   mask = 0;
 
@@ -27,17 +34,29 @@ export class Interrupts {
     this.#counters = counters;
   }
 
-  /** Takes notice of new entries and of entries consumed. `mayRaise` is true at safe points only (rule 5). */
-  update(queues: Iterable<CompletionQueue>, mayRaise: boolean): void {
-    if (this.#host.msixEnabled()) {
+  /**
+   * Takes notice of new entries and of entries consumed. `mayRaise` is true at safe points only (rule 5); `quiet` says
+   * that no further entries are to be expected soon.
+   */
+  update(queues: readonly CompletionQueue[], mayRaise: boolean, quiet = false): void {
+    if (mayRaise) this.#dueAt = Number.POSITIVE_INFINITY;
+    const msix = this.#host.msixEnabled();
+    if (msix !== this.#msix) {
+      this.#msix = msix;
+      for (const queue of queues) queue.unsignal();
+    }
+    if (msix) {
       this.#setPin(false);
-      if (mayRaise) this.#sendMessages(queues);
+      if (mayRaise) this.#sendMessages(queues, quiet);
       return;
     }
     let level = false;
-    if (this.mask === 0) {
-      for (const queue of queues) level ||= queue.interruptsEnabled && !queue.isEmpty;
+    for (const queue of queues) {
+      if (mayRaise && this.#isDue(queue, quiet)) queue.signal();
+      // Of the entries that were not consumed, some are not held back.
+      level ||= queue.interruptsEnabled && queue.used > queue.unsignalled;
     }
+    level &&= this.mask === 0;
     if (!level || mayRaise) this.#setPin(level);
   }
 
@@ -48,9 +67,27 @@ export class Interrupts {
     this.#host.setInterruptPin(level);
   }
 
-  #sendMessages(queues: Iterable<CompletionQueue>): void {
+  /** Milliseconds until the first interrupt that is held back must come; Infinity if there is none. */
+  get dueInMs(): number {
+    return this.#dueAt === Number.POSITIVE_INFINITY ? this.#dueAt : this.#dueAt - this.#host.now();
+  }
+
+  /** Without coalescing no clock is read. */
+  #isDue(queue: CompletionQueue, quiet: boolean): boolean {
+    if (queue.unsignalled === 0) return false;
+    if (quiet || !this.coalescing.isOn) return true;
+    const now = this.#host.now();
+    const dueAt = this.coalescing.dueAt(queue, now);
+    if (dueAt <= now) return true;
+    this.#dueAt = Math.min(this.#dueAt, dueAt);
+    return false;
+  }
+
+  #sendMessages(queues: readonly CompletionQueue[], quiet: boolean): void {
     for (const queue of queues) {
-      if (!queue.takePosted() || !queue.interruptsEnabled) continue;
+      if (!this.#isDue(queue, quiet)) continue;
+      queue.signal();
+      if (!queue.interruptsEnabled) continue;
       addCounter(this.#counters, Counter.interrupts);
       this.#host.raiseVector(queue.vector);
     }

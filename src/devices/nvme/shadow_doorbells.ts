@@ -72,7 +72,7 @@ export class ShadowDoorbells {
   enable(
     shadowPage: number,
     eventIdxPage: number,
-    completionQueues: Iterable<CompletionQueue>,
+    completionQueues: readonly CompletionQueue[],
     submissionQueueExists: (qid: number) => boolean,
   ): StatusCode {
     const usable = (page: number) =>
@@ -103,7 +103,7 @@ export class ShadowDoorbells {
   }
 
   /** Learns from the guest's shadows which CQ entries are free. */
-  readHeads(completionQueues: Iterable<CompletionQueue>): void {
+  readHeads(completionQueues: readonly CompletionQueue[]): void {
     for (const cq of completionQueues) {
       if (cq.isEmpty && cq.waiting === 0) continue;
       const head = this.#shadow(cqShadowOffset(cq.id));

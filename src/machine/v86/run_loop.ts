@@ -10,6 +10,8 @@ export interface SafePointDevice {
   readonly hasWork: boolean;
   /** Is an answer expected soon, so that a short wait is worth it? */
   readonly ioInFlight: boolean;
+  /** Milliseconds until it wants a safe point whatever happens; Infinity, or absent, if it does not. */
+  readonly interruptDueInMs?: number | undefined;
 }
 
 /** I/O that this very thread serves, in its event loop: the serving modes `mmio` and `mainloop`. */
@@ -85,6 +87,13 @@ export class RunLoop {
     };
   }
 
+  /** How long the guest and the devices can do without this thread. */
+  get #sleepMs(): number {
+    let ms = this.#delayMs;
+    for (const { interruptDueInMs = ms } of this.#options.devices) ms = Math.min(ms, interruptDueInMs);
+    return Math.max(0, ms);
+  }
+
   /** The signal is taken before any device looks: what comes later sets it again. */
   #safePoint(idle: boolean): void {
     const { notifier, devices } = this.#options;
@@ -111,7 +120,7 @@ export class RunLoop {
       notifier.announceSleep();
       this.#safePoint(true);
       // The safe point may have raised an interrupt, which makes v86 yield with delay 0.
-      if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#delayMs);
+      if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#sleepMs);
       notifier.cancelSleep();
     }
     this.#scheduled = false;

@@ -1,6 +1,7 @@
 import { IoVector } from "../../../storage/io_vector.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { CompletionQueue } from "../completion_queue.ts";
+import type { CompletionQueues } from "../completion_queues.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { mapPrp } from "../prp.ts";
 import { SQE_BYTES } from "../spec/entries.ts";
@@ -24,7 +25,7 @@ export interface AdminServices {
   readonly logSources: LogSources;
   readonly msixVectors: number;
   readonly maxTransferBytes: number;
-  readonly completionQueues: Map<number, CompletionQueue>;
+  readonly completionQueues: CompletionQueues;
   readonly ioQueuesExist: boolean;
   allocatedBytes(nsid: number): number;
   submissionQueueExists(qid: number): boolean;

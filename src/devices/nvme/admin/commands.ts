@@ -127,7 +127,7 @@ function setFeatures(services: AdminServices, command: AdminCommand): AdminResul
 }
 
 function getFeatures(services: AdminServices, command: AdminCommand): AdminResult {
-  return services.features.read(command.cdw10);
+  return services.features.read(command.cdw10, command.cdw11);
 }
 
 /** Asynchronous Event Request, section 5.2: held until there is an event. */

@@ -8,6 +8,9 @@ const Select = { current: 0, default: 1, saved: 2, capabilities: 3 } as const;
 /** Capability bit 2: changeable. Bits 0 (saveable) and 1 (namespace specific) are never set here. */
 const CHANGEABLE = 1 << 2;
 
+/** Interrupt Vector Configuration, bit 16: Coalescing Disable. */
+const COALESCING_DISABLE = 1 << 16;
+
 interface Feature {
   readonly initial: number;
   readonly changeable: boolean;
@@ -34,18 +37,28 @@ const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
 /** The controller's features (NVMe 1.4, section 5.21.1). A reset makes a new set: nothing is saved. */
 export class Features {
   readonly #values = new Map<number, number>();
+  readonly #vectors: number;
+  /** Interrupt vectors whose interrupts are not to be coalesced (feature 09h, bit CD). */
+  readonly uncoalescedVectors = new Set<number>();
+
+  /** `vectors`: how many interrupt vectors there are; with the pin alone it is one. */
+  constructor(vectors: number) {
+    this.#vectors = vectors;
+  }
 
   get(id: number): number {
     return this.#values.get(id) ?? features.get(id)?.initial ?? 0;
   }
 
-  /** Get Features, section 5.13. */
-  read(cdw10: number): AdminResult {
+  /** Get Features, section 5.13. CDW11 says of which vector, for the one feature that each vector has. */
+  read(cdw10: number, cdw11: number): AdminResult {
     const feature = features.get(cdw10 & 0xff);
     if (!feature) return Status.invalidField;
     switch ((cdw10 >>> 8) & 7) {
       case Select.current:
-        return { status: Status.success, result: this.get(cdw10 & 0xff) | 0 };
+        return (cdw10 & 0xff) === FeatureId.interruptVectorConfiguration
+          ? this.#readVector(cdw11 & 0xffff)
+          : { status: Status.success, result: this.get(cdw10 & 0xff) | 0 };
       case Select.default:
       case Select.saved:
         return { status: Status.success, result: feature.initial | 0 };
@@ -64,9 +77,21 @@ export class Features {
     if (cdw10 >>> 31 !== 0) return Status.featureNotSaveable;
     const status = this.#check(id, cdw11, queuesExist);
     if (status !== Status.success) return status;
+    if (id === FeatureId.interruptVectorConfiguration) {
+      if (cdw11 & COALESCING_DISABLE) this.uncoalescedVectors.add(cdw11 & 0xffff);
+      else this.uncoalescedVectors.delete(cdw11 & 0xffff);
+      return Status.success;
+    }
     const value = id === FeatureId.numberOfQueues ? grantQueues(cdw11) : cdw11 & feature.mask;
     this.#values.set(id, value);
     return { status: Status.success, result: id === FeatureId.numberOfQueues ? value : 0 };
+  }
+
+  /** Section 5.21.1.9. */
+  #readVector(vector: number): AdminResult {
+    if (vector >= this.#vectors) return Status.invalidField;
+    const disabled = this.uncoalescedVectors.has(vector) ? COALESCING_DISABLE : 0;
+    return { status: Status.success, result: vector | disabled };
   }
 
   #check(id: number, cdw11: number, queuesExist: boolean): StatusCode {
@@ -82,7 +107,7 @@ export class Features {
         // One power state.
         return (cdw11 & 0x1f) === 0 ? Status.success : Status.invalidField;
       case FeatureId.interruptVectorConfiguration:
-        return (cdw11 & 0xffff) === 0 ? Status.success : Status.invalidField;
+        return (cdw11 & 0xffff) < this.#vectors ? Status.success : Status.invalidField;
       default:
         return Status.success;
     }

@@ -32,15 +32,14 @@ function granted(services: AdminServices, id: number, shift: 0 | 16): boolean {
 
 export function createIoCq(services: AdminServices, command: AdminCommand): AdminResult {
   const id = queueId(command);
-  if (!granted(services, id, 16) || services.completionQueues.has(id)) return Status.queueIdInvalid;
+  if (!granted(services, id, 16) || services.completionQueues.get(id)) return Status.queueIdInvalid;
   const status = checkCreate(services, command, CQE_BYTES);
   if (status !== Status.success) return status;
   const interruptsEnabled = (command.cdw11 & 2) !== 0;
   const vector = command.cdw11 >>> 16;
   // A pin has vector 0 alone.
   if (vector >= Math.max(1, services.msixVectors)) return Status.invalidInterruptVector;
-  services.completionQueues.set(
-    id,
+  services.completionQueues.add(
     new CompletionQueue(services.memory, id, command.prp1, entries(command), interruptsEnabled, vector),
   );
   services.resetShadow("cq", id);
@@ -71,7 +70,7 @@ export function deleteIoSq(services: AdminServices, command: AdminCommand): Admi
 
 export function deleteIoCq(services: AdminServices, command: AdminCommand): AdminResult {
   const id = queueId(command);
-  const cq = id === 0 ? undefined : services.completionQueues.get(id);
+  const cq = services.completionQueues.get(id);
   if (!cq) return Status.queueIdInvalid;
   if (cq.submissionQueues > 0) return Status.invalidQueueDeletion;
   services.completionQueues.delete(id);

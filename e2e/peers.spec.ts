@@ -1,0 +1,69 @@
+/** The peers that the 2015 thread measured NVMe against, driven by Linux's own drivers, with the same checks as NVMe. */
+import { scratchPaths } from "../src/machine/scratch.ts";
+import { booted, counters, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
+
+const peers = [
+  { scratch: "virtio-blk", serving: "iothread+poll", shadow: "dbbuf", interrupts: "msix" },
+  { scratch: "virtio-blk", serving: "mmio", shadow: "off", interrupts: "intx" },
+  { scratch: "virtio-blk", serving: "mainloop", shadow: "dbbuf", interrupts: "msix" },
+  { scratch: "virtio-scsi", serving: "iothread+poll", shadow: "dbbuf", interrupts: "msix" },
+  { scratch: "virtio-scsi", serving: "iothread", shadow: "off", interrupts: "intx" },
+  { scratch: "virtio-scsi", serving: "mmio", shadow: "dbbuf", interrupts: "msix" },
+] as const;
+
+for (const peer of peers) {
+  test(`the scratch disk works with ${Object.values(peer).join(", ")}`, async ({ persistent }) => {
+    const page = await persistent.open(`/?${new URLSearchParams(peer)}`);
+    await booted(page);
+    const device = scratchPaths[peer.scratch];
+    const { output: interrupts } = await exec(page, "grep virtio /proc/interrupts");
+    expect(interrupts).toContain(peer.interrupts === "msix" ? "PCI-MSI" : "XT-PIC");
+    const before = await counters(page);
+    const fio = "--ioengine=libaio --direct=1 --thread --verify=crc32c --verify_fatal=1 --do_verify=1";
+    const { output } = await exec(
+      page,
+      `fio --name=verify --filename=${device} --rw=randwrite --bsrange=512-256k --iodepth=16 --size=32m ${fio}`,
+    );
+    expect(output).toMatch(/err= 0/);
+    const { output: mixed } = await exec(
+      page,
+      `fio --name=mixed --filename=${device} --rw=randrw --bsrange=4k-1m --iodepth=16 --offset=64m --size=64m --io_size=64m ${fio}`,
+    );
+    expect(mixed).toMatch(/err= 0/);
+    const after = await counters(page);
+    expect(after.bytesWritten - before.bytesWritten).toBeGreaterThan(48 * 2 ** 20);
+
+    // Flush, discard and write zeroes.
+    const { output: zeroed } = await exec(
+      page,
+      `blkdiscard -o 0 -l 1M ${device} && blkdiscard -z -o 1M -l 1M ${device} && dd if=${device} bs=1M count=2 2>/dev/null | tr -d '\\0' | wc -c`,
+    );
+    expect(zeroed).toBe("0\n");
+    await exec(page, `mkfs.ext4 -q ${device} && mount ${device} /mnt && echo kept > /mnt/kept && sync`);
+    const { output: trimmed } = await exec(page, "fstrim -v /mnt");
+    expect(trimmed).toContain("trimmed");
+    expect((await counters(page)).flushes).toBeGreaterThan(after.flushes);
+
+    // The reset button without an unmount: what was synced is there, and the journal makes the rest good.
+    await page.evaluate(() => window.doorbell?.restart());
+    const { output: kept } = await exec(page, `mount ${device} /mnt && cat /mnt/kept && umount /mnt`);
+    expect(kept).toBe("kept\n");
+    await exec(page, `e2fsck -fn ${device}`);
+    expect((await counters(page)).errors).toBe(0);
+    await expectCleanKernelLog(page);
+  });
+}
+
+test("v86's own IDE disk takes the scratch disk's place", async ({ persistent }) => {
+  const page = await persistent.open("/?scratch=ide");
+  await booted(page);
+  const { output } = await exec(
+    page,
+    "fio --name=verify --filename=/dev/sda --rw=randwrite --bsrange=4k-128k --iodepth=1 --ioengine=psync --direct=1 " +
+      "--thread --size=16m --verify=crc32c --verify_fatal=1 --do_verify=1",
+  );
+  expect(output).toMatch(/err= 0/);
+  const disks = await page.evaluate(() => window.doorbell?.disks());
+  expect(disks?.map(({ path }) => path)).toEqual(["/dev/nvme0n1"]);
+  await expectCleanKernelLog(page);
+});
