@@ -209,10 +209,11 @@ export class WriteBack {
     const { buffers, flags, chunkBytes } = this.#table;
     const changes: ChunkChange[] = [];
     let bytes = 0;
+    this.#runningSince = this.#period;
     for (const chunk of source) {
       if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
       const data = buffers[chunk];
-      if (changes.length === 0) this.#runningSince = this.#dirtySince[chunk];
+      this.#runningSince = Math.min(this.#runningSince, this.#dirtySince[chunk]);
       changes.push({ chunk, data });
       this.#dirty.delete(chunk);
       this.#table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
@@ -273,7 +274,10 @@ export class WriteBack {
 
   #commitFailed(changes: readonly ChunkChange[], error: StorageError): void {
     this.commitFailures += 1;
+    // They come first again, and count as old as the oldest of all: the order stays that of the ages.
     const younger = [...this.#dirty];
+    const since = younger.length > 0 ? this.#dirtySince[younger[0]] : this.#period;
+    this.#runningSince = Math.min(this.#runningSince, since);
     this.#dirty.clear();
     for (const { chunk } of changes) {
       this.#table.setFlags(chunk, DIRTY, COMMITTING);
