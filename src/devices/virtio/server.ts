@@ -4,6 +4,7 @@ import type { IoVector } from "../../storage/io_vector.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { GuestMemory } from "../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../shared_device_state.ts";
+import { TailWatch } from "../tail_watch.ts";
 import { BlockHandler } from "./block/block_handler.ts";
 import { DescriptorChain } from "./descriptor_chain.ts";
 import type { VirtioDiskInfo } from "./disk_info.ts";
@@ -23,10 +24,7 @@ export interface VirtioServerOptions {
   readonly shared: VirtioSharedState;
   readonly info: VirtioDiskInfo;
   readonly disk: BlockDevice;
-  /**
-   * May an avail.idx that was read from guest memory be believed at once? True where stores become visible in program
-   * order (x86). Elsewhere it waits until the vCPU thread has passed a safe point.
-   */
+  /** See TailWatch. */
   readonly stronglyOrderedHost: boolean;
   /** Told of exceptions that no request should throw; the request then ends with an error. */
   readonly reportBug: (error: unknown) => void;
@@ -42,20 +40,11 @@ export class VirtioServer implements AioHandler, VirtioServices {
   readonly waiting = new Set<VirtioRequest>();
   readonly #memory: GuestView;
   readonly #shared: VirtioSharedState;
-  readonly #stronglyOrderedHost: boolean;
   readonly #reportBug: (error: unknown) => void;
   readonly #chain: DescriptorChain;
   readonly #handler: RequestHandler;
   readonly #freeRequests: VirtioRequest[] = [];
-  /** ANNOUNCED as last seen, by queue. */
-  readonly #lastAnnounced = new Int32Array(MAX_QUEUES);
-  /** On a weakly ordered host: the index up to which entries may be fetched without a further look. */
-  readonly #believed = new Int32Array(MAX_QUEUES);
-  /** The index that was last taken up, by queue: each counts once, in however many bursts it is served. */
-  readonly #counted = new Int32Array(MAX_QUEUES);
-  /** Indices held back on a weakly ordered host, and the safe point count at which each was seen. */
-  readonly #held = new Int32Array(MAX_QUEUES).fill(-1);
-  readonly #heldSince = new Int32Array(MAX_QUEUES);
+  readonly #tails: TailWatch;
   #epoch = 0;
   /** A virtqueue is broken: nothing is fetched until the reset. */
   #broken = false;
@@ -67,7 +56,7 @@ export class VirtioServer implements AioHandler, VirtioServices {
     this.disk = options.disk;
     this.#memory = guestView(options.memory);
     this.#shared = options.shared;
-    this.#stronglyOrderedHost = options.stronglyOrderedHost;
+    this.#tails = new TailWatch(options.shared, MAX_QUEUES, options.stronglyOrderedHost);
     this.#reportBug = options.reportBug;
     this.#chain = new DescriptorChain(this.#memory);
     this.#handler = options.info.type === "block" ? new BlockHandler(this) : new ScsiHandler(this);
@@ -90,9 +79,7 @@ export class VirtioServer implements AioHandler, VirtioServices {
       const idx = this.#availIdx(queue);
       if (idx === shared.getQueue(queue, QueueWord.LAST_AVAIL)) continue;
       // What ready() would not take up is no work: an index that waits for a safe point.
-      if (idx === this.#held[queue] && this.#heldSince[queue] === shared.getControl(Control.SAFE_POINTS))
-        continue;
-      return true;
+      if (!this.#tails.isHeld(queue, idx)) return true;
     }
     return false;
   }
@@ -225,12 +212,7 @@ export class VirtioServer implements AioHandler, VirtioServices {
     // Section 2.6.13.1: no more buffers than the ring has entries.
     if (((idx - last) & 0xffff) > size) return this.#break();
 
-    if (idx !== this.#counted[queue]) {
-      this.#counted[queue] = idx;
-      if (idx !== shared.getQueue(queue, QueueWord.KICKED))
-        addCounter(shared.counters, Counter.doorbellsElided);
-    }
-
+    this.#tails.countElided(queue, idx, shared.getQueue(queue, QueueWord.KICKED));
     const ring = (shared.getQueue(queue, QueueWord.AVAIL) >>> 0) + Avail.RING;
     let fetched = 0;
     while (last !== idx && fetched < ARBITRATION_BURST && !this.#broken) {
@@ -255,40 +237,10 @@ export class VirtioServer implements AioHandler, VirtioServices {
 
   /** The index up to which entries may be fetched now; `last` if there is nothing new. */
   #acceptedIdx(queue: number, last: number): number {
-    const shared = this.#shared;
-    // The announced index is read before the guest's: then the guest's is never older than it.
-    const announced = shared.getQueue(queue, QueueWord.ANNOUNCED);
-    const announcedNow = announced !== this.#lastAnnounced[queue];
-    this.#lastAnnounced[queue] = announced;
-    if (!this.#polls) return announced;
-
-    const idx = this.#availIdx(queue);
-    if (idx === last) return last;
-    if (this.#stronglyOrderedHost) {
-      if (idx !== announced) addCounter(shared.counters, Counter.shadowTailsTaken);
-      return idx;
-    }
-    // What is left of an index that was believed before.
-    if (this.#believed[queue] !== last) return this.#believed[queue];
-    this.#believed[queue] = this.#weaklyOrderedIdx(queue, last, idx, announcedNow ? announced : last);
-    return this.#believed[queue];
-  }
-
-  /** `announced` is an index that was not seen before, or `last`: an old one may have any value. */
-  #weaklyOrderedIdx(queue: number, last: number, idx: number, announced: number): number {
-    const shared = this.#shared;
-    if (idx === announced) return idx;
-    const safePoints = shared.getControl(Control.SAFE_POINTS);
-    if (this.#held[queue] === idx && this.#heldSince[queue] !== safePoints) {
-      this.#held[queue] = -1;
-      return idx;
-    }
-    if (this.#held[queue] !== idx) {
-      this.#held[queue] = idx;
-      this.#heldSince[queue] = safePoints;
-      addCounter(shared.counters, Counter.shadowTailsHeld);
-    }
-    return ((announced - last) & 0xffff) < ((idx - last) & 0xffff) ? announced : last;
+    const announced = this.#shared.getQueue(queue, QueueWord.ANNOUNCED);
+    return this.#polls
+      ? this.#tails.accept(queue, last, announced, this.#availIdx(queue), 0x10000)
+      : this.#tails.rung(queue, announced);
   }
 
   /** Section 2.1.2: an error that only a reset can mend. */
@@ -394,11 +346,10 @@ export class VirtioServer implements AioHandler, VirtioServices {
     this.#epoch = shared.getControl(Control.EPOCH);
     this.#broken = false;
     this.#handler.reset();
-    this.#lastAnnounced.fill(0);
-    this.#believed.fill(0);
-    this.#counted.fill(0);
-    this.#held.fill(-1);
-    for (let queue = 0; queue < MAX_QUEUES; queue++) shared.setQueue(queue, QueueWord.LAST_AVAIL, 0);
+    for (let queue = 0; queue < MAX_QUEUES; queue++) {
+      this.#tails.forget(queue);
+      shared.setQueue(queue, QueueWord.LAST_AVAIL, 0);
+    }
     shared.setControl(Control.EPOCH_ACK, this.#epoch);
     shared.vcpuNotifier.set();
     return true;

@@ -3,6 +3,7 @@ import { IoVector } from "../../../storage/io_vector.ts";
 import { addCounter, Counter, setCounter } from "../../../trace/counters.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
+import { TailWatch } from "../../tail_watch.ts";
 import type { Namespace } from "../namespace.ts";
 import {
   CompletionWord,
@@ -27,11 +28,7 @@ export interface IoServerOptions {
   readonly memory: GuestMemory;
   readonly shared: SharedState;
   readonly namespaces: readonly Namespace[];
-  /**
-   * May a tail that was read from guest memory be believed at once? True where stores become visible in program order
-   * (x86). Elsewhere the SQE might be seen later than the tail that announces it, so the tail waits until the vCPU
-   * thread has passed a safe point.
-   */
+  /** See TailWatch. */
   readonly stronglyOrderedHost: boolean;
   /** Told of exceptions that no command should throw; the command then ends with Internal Error. */
   readonly reportBug: (error: unknown) => void;
@@ -46,21 +43,12 @@ export class IoServer implements AioHandler, IoServices {
   readonly vector: IoVector;
   readonly namespaces: ReadonlyMap<number, Namespace>;
   readonly #shared: SharedState;
-  readonly #stronglyOrderedHost: boolean;
   readonly #reportBug: (error: unknown) => void;
   readonly #freeRequests: IoRequest[] = [];
   /** Commands that wait for storage, by queue. */
   readonly #waiting = new Int32Array(MAX_IO_QUEUES + 1);
   #waitingTotal = 0;
-  /** The TAIL word as last seen, by queue: tells a doorbell that is new from one that is history. */
-  readonly #lastTail = new Int32Array(MAX_IO_QUEUES + 1);
-  /** On a weakly ordered host: the tail up to which entries may be fetched without a further look. */
-  readonly #believedTail = new Int32Array(MAX_IO_QUEUES + 1);
-  /** The tail that was last taken up, by queue: each counts once, in however many bursts it is served. */
-  readonly #countedTail = new Int32Array(MAX_IO_QUEUES + 1);
-  /** Tails held back on a weakly ordered host, and the safe point count at which each was seen. */
-  readonly #heldTail = new Int32Array(MAX_IO_QUEUES + 1).fill(-1);
-  readonly #heldSince = new Int32Array(MAX_IO_QUEUES + 1);
+  readonly #tails: TailWatch;
   #epoch = 0;
   #shutdownRunning = false;
   /** A queue was at its limit at the last look: look again before long. */
@@ -69,7 +57,7 @@ export class IoServer implements AioHandler, IoServices {
   constructor(options: IoServerOptions) {
     this.memory = options.memory;
     this.#shared = options.shared;
-    this.#stronglyOrderedHost = options.stronglyOrderedHost;
+    this.#tails = new TailWatch(options.shared, MAX_IO_QUEUES + 1, options.stronglyOrderedHost);
     this.#reportBug = options.reportBug;
     this.namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
     this.vector = new IoVector(options.memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
@@ -93,9 +81,7 @@ export class IoServer implements AioHandler, IoServices {
       const tail = this.#shadowTail(qid);
       // What ready() would not take up is no work: a value that is no tail, or one that waits for a safe point.
       if (tail === shared.getSq(qid, SqWord.HEAD) || tail >= shared.getSq(qid, SqWord.ENTRIES)) continue;
-      if (tail === this.#heldTail[qid] && this.#heldSince[qid] === shared.getControl(Control.SAFE_POINTS))
-        continue;
-      return true;
+      if (!this.#tails.isHeld(qid, tail)) return true;
     }
     return false;
   }
@@ -168,11 +154,7 @@ export class IoServer implements AioHandler, IoServices {
     // A reset that switched the shadows off leaves doorbell words that mean nothing.
     if (head === tail || this.#resetRequested) return false;
 
-    if (tail !== this.#countedTail[qid]) {
-      this.#countedTail[qid] = tail;
-      if (tail !== shared.getSq(qid, SqWord.RUNG_TAIL)) addCounter(shared.counters, Counter.doorbellsElided);
-    }
-
+    this.#tails.countElided(qid, tail, shared.getSq(qid, SqWord.RUNG_TAIL));
     let fetched = 0;
     while (head !== tail && fetched < ARBITRATION_BURST) {
       if (shared.inFlight(qid) >= MAX_IN_FLIGHT) {
@@ -195,45 +177,11 @@ export class IoServer implements AioHandler, IoServices {
   /** The tail up to which entries may be fetched now; the head if there is nothing new. */
   #acceptedTail(qid: number, head: number, entries: number): number {
     const shared = this.#shared;
-    // The doorbell word is read before the shadow: then the shadow is never older than it.
     const rung = shared.getSq(qid, SqWord.TAIL);
-    const rungNow = rung !== this.#lastTail[qid];
-    this.#lastTail[qid] = rung;
-    if (shared.getControl(Control.SHADOW_ENABLED) === 0) {
-      this.#believedTail[qid] = rung;
-      return rung;
-    }
-
+    if (shared.getControl(Control.SHADOW_ENABLED) === 0) return this.#tails.rung(qid, rung);
     const shadow = this.#shadowTail(qid);
     // Checked as an MMIO doorbell is (museum 6); the vCPU thread's sweep reports it to the guest.
-    if (shadow >= entries || shadow === head) return head;
-    if (this.#stronglyOrderedHost) {
-      if (shadow === rung) return rung;
-      addCounter(shared.counters, Counter.shadowTailsTaken);
-      return shadow;
-    }
-    // What is left of a tail that was believed before.
-    if (this.#believedTail[qid] !== head) return this.#believedTail[qid];
-    this.#believedTail[qid] = this.#weaklyOrderedTail(qid, head, entries, shadow, rungNow ? rung : head);
-    return this.#believedTail[qid];
-  }
-
-  /** `rung` is the tail of a doorbell that was not seen before, or the head: an old one may have any value (a lap ago). */
-  #weaklyOrderedTail(qid: number, head: number, entries: number, shadow: number, rung: number): number {
-    const shared = this.#shared;
-    if (shadow === rung) return rung;
-    const safePoints = shared.getControl(Control.SAFE_POINTS);
-    if (this.#heldTail[qid] === shadow && this.#heldSince[qid] !== safePoints) {
-      this.#heldTail[qid] = -1;
-      return shadow;
-    }
-    if (this.#heldTail[qid] !== shadow) {
-      this.#heldTail[qid] = shadow;
-      this.#heldSince[qid] = safePoints;
-      addCounter(shared.counters, Counter.shadowTailsHeld);
-    }
-    const distance = (tail: number) => (tail - head + entries) % entries;
-    return distance(rung) < distance(shadow) ? rung : head;
+    return this.#tails.accept(qid, head, rung, shadow >= entries ? head : shadow, entries);
   }
 
   #shadowTail(qid: number): number {
@@ -250,10 +198,7 @@ export class IoServer implements AioHandler, IoServices {
   }
 
   #forgetQueue(qid: number): void {
-    this.#lastTail[qid] = 0;
-    this.#countedTail[qid] = 0;
-    this.#heldTail[qid] = -1;
-    this.#believedTail[qid] = 0;
+    this.#tails.forget(qid);
     this.#shared.setSq(qid, SqWord.HEAD, 0);
   }
 
