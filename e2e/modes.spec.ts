@@ -66,3 +66,25 @@ test("interrupt coalescing, set from the guest, saves interrupts", async ({ pers
   await expectCleanKernelLog(page);
   console.log(`interrupts per I/O at depth 32: ${plain.toFixed(3)}, ${coalesced.toFixed(3)} with coalescing`);
 });
+
+test("Google's extension is there under its opcode and vendor, and refuses what the extension refuses", async ({
+  persistent,
+}) => {
+  const page = await persistent.open("/?shadow=google");
+  await booted(page);
+  const { output: vendor } = await exec(page, "cat /sys/class/nvme/nvme0/device/vendor");
+  expect(vendor).toBe("0x1ae0\n");
+  const { output: oacs } = await exec(page, "nvme id-ctrl /dev/nvme0 | grep ^oacs");
+  expect(oacs).toMatch(/: 0$/m);
+  // Null pages: vendor status 1C0h, Do Not Retry. The standard command is not there.
+  const { output } = await exec(page, "nvme admin-passthru /dev/nvme0 --opcode=0xc0 2>&1; true");
+  expect(output).toMatch(/0x41c0/i);
+  const { output: standard } = await exec(page, "nvme admin-passthru /dev/nvme0 --opcode=0x7c 2>&1; true");
+  expect(standard).toMatch(/Invalid Command Opcode|0x4001/i);
+  // Linux of today does not speak it: each command rings.
+  const before = await counters(page);
+  await exec(page, "dd if=/dev/nvme0n2 of=/dev/null bs=4k count=500 iflag=direct");
+  const after = await counters(page);
+  expect(after.doorbellsRung - before.doorbellsRung).toBeGreaterThanOrEqual(500);
+  expect(after.doorbellsElided).toBe(0);
+});

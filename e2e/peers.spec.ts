@@ -49,7 +49,8 @@ for (const peer of peers) {
     const { output: kept } = await exec(page, `mount ${device} /mnt && cat /mnt/kept && umount /mnt`);
     expect(kept).toBe("kept\n");
     await exec(page, `e2fsck -fn ${device}`);
-    expect((await counters(page)).errors).toBe(0);
+    // Linux asks a SCSI disk for what it does not have when it finds it; nothing may fail after that.
+    expect(after.errors).toBe(before.errors);
     await expectCleanKernelLog(page);
   });
 }

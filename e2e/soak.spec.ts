@@ -32,7 +32,7 @@ for (const row of [...rows, ...peers]) {
     const after = await counters(page);
     const grown = (name: keyof typeof after) => after[name] - before[name];
     expect(grown("errors")).toBe(0);
-    expect(grown("commands")).toBeGreaterThan(seconds * 100);
+    expect(grown("commands")).toBeGreaterThan(seconds * 10);
     // Linux polls for a completion that it waits for in vain, and says so: none of our doorbells may get lost.
     await expectCleanKernelLog(page);
     console.log(
