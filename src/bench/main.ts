@@ -3,20 +3,22 @@
  * and prints what it measures. See options.ts for the command line, systems.ts for the rows, jobs.ts for the columns.
  */
 import { writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
 import { clickToPromptLines, measureClickToPrompt } from "./click_to_prompt.ts";
 import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
 import { measureJob, type Plan, type Row } from "./measure.ts";
 import { type Options, parseOptions, UsageError, usage } from "./options.ts";
-import { driveFolder, openQemuGuest, qemuVersion } from "./qemu_guest.ts";
-import { ratioLines, threadLines } from "./ratios.ts";
+import { openQemuGuest, qemuVersion } from "./qemu_guest.ts";
+import { headLines, resultLines } from "./report.ts";
 import { type Server, servePage } from "./server.ts";
 import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
-import { costColumns, type Result, rateColumns, tableLines } from "./table.ts";
+import type { Result } from "./table.ts";
 
 const fullPlan: Plan = { warmUps: 3, runs: 7, timedRuns: 2 };
 const quickPlan: Plan = { warmUps: 1, runs: 5, timedRuns: 1 };
+/** On a busy machine a quick run leaves its last rows out, rather than take longer than it promises. */
+const QUICK_LIMIT_MS = 170_000;
 
 try {
   const options = parseOptions(process.argv.slice(2));
@@ -50,22 +52,42 @@ async function bench({ quick, only, json }: Options): Promise<void> {
       save(clicks.rows);
       print(["", ...clickToPromptLines(clicks), ""]);
     }
+    const measure = (system: System) => measureSystem(system, plan, quick, browser, page);
     const results: Result[] = [];
-    for (const [i, system] of selected.entries()) {
-      const load = loadavg()[0].toFixed(2);
-      process.stdout.write(`${`${i + 1}/${selected.length}`.padStart(5)}  load ${load}  ${label(system)} …`);
-      const start = performance.now();
-      const result = await measureSystem(system, plan, quick, browser, page);
+    for await (const result of measureAll(selected, measure, quick ? QUICK_LIMIT_MS : Infinity)) {
       results.push(result);
       save(result.rows);
-      console.log(` ${((performance.now() - start) / 1000).toFixed(1)} s`);
-      if (result.failure !== undefined) console.log(`       Failed: ${result.failure}`);
     }
     if (results.length > 0) print(resultLines(results));
     if (results.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
   } finally {
     await browser.dispose();
     await page?.close();
+  }
+}
+
+/** One row after the other, with a line of progress each, while there is time. */
+async function* measureAll(
+  selected: readonly System[],
+  measure: (system: System) => Promise<Result>,
+  limitMs: number,
+): AsyncGenerator<Result> {
+  let longestMs = 0;
+  for (const [i, system] of selected.entries()) {
+    const start = performance.now();
+    // The clock started with the process.
+    if (start + longestMs > limitMs) {
+      console.log(`No time left for ${selected.slice(i).map(label).join(", ")}.`);
+      return;
+    }
+    const load = loadavg()[0].toFixed(2);
+    process.stdout.write(`${`${i + 1}/${selected.length}`.padStart(5)}  load ${load}  ${label(system)} …`);
+    const result = await measure(system);
+    const ms = performance.now() - start;
+    longestMs = Math.max(longestMs, ms);
+    console.log(` ${(ms / 1000).toFixed(1)} s`);
+    if (result.failure !== undefined) console.log(`       Failed: ${result.failure}`);
+    yield result;
   }
 }
 
@@ -96,57 +118,6 @@ async function measureSystem(
     await browser.quit();
     return { system, rows, failure: error instanceof Error ? error.message : String(error) };
   }
-}
-
-function headLines({ warmUps, runs, timedRuns }: Plan, qemu: string | undefined): readonly string[] {
-  return [
-    `${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`,
-    `Each job: ${warmUps} warm-up runs, then ${runs} runs, then ${timedRuns} with the time of register accesses taken.`,
-    "All data is in memory: the page's in its block cache (writes go on to IndexedDB), that of v86's IDE disk in RAM,",
-    qemu === undefined
-      ? "and QEMU is not installed (qemu-system-i386): its rows are left out."
-      : `and QEMU's in the page cache (QEMU ${qemu}, TCG, cache=writeback, files in ${driveFolder()}).`,
-  ];
-}
-
-function resultLines(results: readonly Result[]): readonly string[] {
-  const rates = rateColumns(results);
-  const ratios = ratioLines(results, rates);
-  return [
-    "",
-    "Rates: median, and how far the farthest run was from it. dd (O_DIRECT) and fio's random reads",
-    ...tableLines(results, rates),
-    "",
-    "What one I/O costs: register accesses of the guest (exits), interrupts, wake-ups of the iothread, vCPU time in exits",
-    ...tableLines(
-      results.filter(({ rows }) => rows.some(({ metric }) => metric === "mmio-exits")),
-      costColumns(results),
-    ),
-    ...(ratios.length > 0 ? ["", ...ratios] : []),
-    "",
-    ...threadLines(results),
-    "",
-    ...notes(results),
-  ];
-}
-
-/** What must be known to read the table right, as far as it has such rows. */
-function notes(results: readonly Result[]): readonly string[] {
-  const has = (test: (system: Result["system"]) => boolean) => results.some(({ system }) => test(system));
-  return [
-    ...(has(({ extension }) => extension === "google")
-      ? [
-          "google: today's Linux speaks only the standardised extension, so this is nvme without shadow doorbells.",
-        ]
-      : []),
-    ...(has(({ system }) => system === "qemu-nvme")
-      ? [
-          "qemu-nvme mmio: ioeventfd=off, the doorbell's write is trapped in the vCPU thread; QEMU's main loop does the I/O in both.",
-        ]
-      : []),
-    ...(has(({ system }) => system === "ide") ? ["ide: not ours, so nothing counts its exits."] : []),
-    `Load at the end ${loadavg()[0].toFixed(2)}; on a busy machine all of this is slower, and the polling rows most of all.`,
-  ];
 }
 
 function writeRows(file: string, rows: readonly Row[]): void {

@@ -62,5 +62,6 @@ describe("the thread's figures", () => {
 
   it("stand alone without any of ours", () => {
     expect(threadLines([]).join("\n")).not.toContain("Here");
+    expect(threadLines([result("ide mmio none intx", 1, 1)]).join("\n")).not.toContain("Here");
   });
 });

@@ -16,9 +16,7 @@ interface Comparison {
 /** Lines of ratios of medians, a column for each of the rate table. Empty if nothing can be compared. */
 export function ratioLines(results: readonly Result[], columns: readonly Column[]): readonly string[] {
   const find = (wanted: Partial<SystemName>) => results.filter(({ system }) => matches(system, wanted));
-  const nvme = (serving: ServingMode) =>
-    find({ system: "nvme", serving, extension: "dbbuf", interrupt: "msix" })[0];
-  const polling = nvme("iothread+poll");
+  const polling = nvmeResult(results, "iothread+poll");
   const against = (title: string, by: readonly Result[]): Comparison => ({ title, of: polling, by });
   const comparisons: readonly Comparison[] = [
     against("÷ virtio-blk iothread+poll", find({ system: "virtio-blk", serving: "iothread+poll" })),
@@ -32,7 +30,7 @@ export function ratioLines(results: readonly Result[], columns: readonly Column[
     // The thread's eventfd was served by the main loop, and so was its virtio.
     {
       title: "nvme mainloop ÷ virtio-blk mainloop",
-      of: nvme("mainloop"),
+      of: nvmeResult(results, "mainloop"),
       by: find({ system: "virtio-blk", serving: "mainloop" }),
     },
   ];
@@ -54,6 +52,12 @@ function ratio(of: Result, by: readonly Result[], column: Column): string {
     : "–";
 }
 
+/** Our NVMe with all that it has. */
+function nvmeResult(results: readonly Result[], serving: ServingMode): Result | undefined {
+  const wanted: SystemName = { system: "nvme", serving, extension: "dbbuf", interrupt: "msix" };
+  return results.find(({ system }) => matches(system, wanted));
+}
+
 function matches(system: SystemName, wanted: Partial<SystemName>): boolean {
   return (Object.keys(wanted) as (keyof SystemName)[]).every(key => system[key] === wanted[key]);
 }
@@ -66,10 +70,11 @@ export function threadLines(results: readonly Result[]): readonly string[] {
       `virtio-blk ${virtioBlk}, virtio-scsi ${virtioScsi};`,
     `  so nvme ÷ virtio-blk ${(nvme / virtioBlk).toFixed(2)}, nvme ÷ virtio-scsi ${(nvme / virtioScsi).toFixed(2)}.`,
   ];
-  const read = results[0] && cell(results[0], { head: ["", ""], job: "read-1m", metric: "rate" });
+  const polling = nvmeResult(results, "iothread+poll");
+  const read = polling && cell(polling, { job: "read-1m", metric: "rate" });
   if (read) {
     lines.push(
-      `  Here ${label(results[0].system)} reads 1 MiB blocks at ${figure(read.median)} MB/s: ` +
+      `  Here ${label(read)} reads 1 MiB blocks at ${figure(read.median)} MB/s: ` +
         `${(read.median / virtioBlk).toFixed(2)} × the thread's virtio-blk.`,
     );
   }

@@ -62,7 +62,7 @@ function randomDepths(results: readonly Result[]): readonly number[] {
 }
 
 /** The row of that job and metric, if there is one. */
-export function cell({ rows }: Result, { job, metric }: Column): Row | undefined {
+export function cell({ rows }: Result, { job, metric }: Pick<Column, "job" | "metric">): Row | undefined {
   return rows.find(row => row.job === job && row.metric === metric);
 }
 
