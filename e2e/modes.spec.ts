@@ -54,7 +54,7 @@ test("interrupt coalescing, set from the guest, saves interrupts", async ({ pers
   };
   const plain = await perIo();
   // Up to 16 entries or 2 ms.
-  await exec(page, "nvme set-feature /dev/nvme0 -f 8 -V 0x140f");
+  await exec(page, "nvme set-feature /dev/nvme0 -f 8 -v 0x140f");
   const { output } = await exec(page, "nvme get-feature /dev/nvme0 -f 8");
   expect(output).toContain("0x0000140f");
   const coalesced = await perIo();
