@@ -52,20 +52,55 @@ export class PersistentBrowser {
     rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
   }
 
+  /** CPU time of each thread of the browser so far, in milliseconds, by "pid/tid name". */
+  cpuTimes(): Map<string, number> {
+    const ours = new Set(this.#pids());
+    const parents = processes().map(pid => [pid, parentOf(pid)] as const);
+    // Renderers are grandchildren: until nobody is added.
+    for (let before = 0; before < ours.size; ) {
+      before = ours.size;
+      for (const [pid, parent] of parents) if (ours.has(parent)) ours.add(pid);
+    }
+    const times = new Map<string, number>();
+    for (const pid of ours) {
+      for (const tid of readdirSync(`/proc/${pid}/task`)) {
+        const { name, fields } = stat(`/proc/${pid}/task/${tid}`);
+        // utime and stime, in ticks of 10 ms.
+        times.set(`${pid}/${tid} ${name}`, (Number(fields[11]) + Number(fields[12])) * 10);
+      }
+    }
+    return times;
+  }
+
   /** The processes that were started with our profile, by their command line. */
   #pids(): number[] {
-    return readdirSync("/proc")
-      .filter(name => /^\d+$/.test(name))
-      .filter(name => {
-        try {
-          return readFileSync(`/proc/${name}/cmdline`, "utf8").includes(this.profile);
-        } catch {
-          return false;
-        }
-      })
-      .map(Number);
+    return processes().filter(pid => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(this.profile);
+      } catch {
+        return false;
+      }
+    });
   }
 }
+
+const processes = (): number[] =>
+  readdirSync("/proc")
+    .filter(name => /^\d+$/.test(name))
+    .map(Number);
+
+/** Name and the fields behind it of a process's or thread's stat file; empty for one that is gone. */
+function stat(path: string): { readonly name: string; readonly fields: readonly string[] } {
+  try {
+    const text = readFileSync(`${path}/stat`, "utf8");
+    const end = text.lastIndexOf(")");
+    return { name: text.slice(text.indexOf("(") + 1, end), fields: text.slice(end + 2).split(" ") };
+  } catch {
+    return { name: "", fields: [] };
+  }
+}
+
+const parentOf = (pid: number): number => Number(stat(`/proc/${pid}`).fields[1]);
 
 /** `browser` is fresh for each test: an empty profile, so a first visit. */
 export const test = base.extend<{ persistent: PersistentBrowser }>({
