@@ -319,7 +319,10 @@ export class BlockCache implements BlockDevice {
     return ends.filter(chunk => !this.#coversChunk(offset, byteLength, chunk));
   }
 
-  /** Copies between the vector's segments and the chunks, whatever bounds either has. */
+  /**
+   * Copies between the vector's segments and the chunks, whatever bounds either has. A 4 KiB request costs 0.25 µs
+   * altogether, each further segment 0.05 µs; wasm's memory.copy would be at most 1.4 times as fast (docs/storage.md).
+   */
   #copy(offset: number, vector: IoVector, toDisk: boolean): void {
     const { memory, offsets, lengths, count } = vector;
     const chunkBytes = this.#chunkBytes;
