@@ -152,6 +152,32 @@ describe("AioContext: the adaptive busy wait (as QEMU's aio_poll)", () => {
     expect(other.context.pollUs).toBe(20);
   });
 
+  it("stops when the thread was kept from running, and does not try again at once", async () => {
+    const { context, notifier, counters } = setUp({ poll: () => preempted() }, 1000);
+    let slice = 0;
+    /** Somebody else's time slice, in the middle of a busy wait. */
+    const preempted = () => {
+      notifier.clock.us += slice;
+      slice = 0;
+      return false;
+    };
+    const polls: number[] = [];
+    const short: Sleep = () => {
+      polls.push(counters[Counter.polls]);
+      notifier.set();
+      return context.pollUs + 30;
+    };
+    const sliced: Sleep = (...args) => {
+      slice = 3000;
+      return short(...args);
+    };
+    notifier.sleeps = [short, short, sliced, short, short, short];
+    await context.run();
+    expect(counters[Counter.pollsCrowded]).toBe(1);
+    // No busy wait follows the one that was cut short: the ban of 4 ms is longer than this test.
+    expect(polls).toEqual([0, 1, 2, 3, 3, 3]);
+  });
+
   it("ends as soon as a handler finds work, and counts the hit", async () => {
     let looks = 0;
     let served = 0;

@@ -1,5 +1,6 @@
 import { addCounter, Counter, IothreadState, setCounter } from "../trace/counters.ts";
 import type { EventNotifier } from "./event_notifier.ts";
+import { SpinGuard } from "./spin_guard.ts";
 import type { EventLoopTurn } from "./turn.ts";
 
 /**
@@ -52,6 +53,7 @@ export class AioContext {
   readonly #handlers: AioHandler[] = [];
   #pollUs = 0;
   #pollMaxUs: number;
+  readonly #guard = new SpinGuard();
   #running = false;
 
   constructor(options: AioContextOptions) {
@@ -151,20 +153,30 @@ export class AioContext {
 
   /** Busy-waits for up to the present poll time. True if work came. */
   async #busyWait(start: number): Promise<boolean> {
-    if (this.#pollUs === 0) return false;
+    if (this.#pollUs === 0 || !this.#guard.begin(start)) return false;
     const { now, counters, turn } = this.#options;
     addCounter(counters, Counter.polls);
     setCounter(counters, Counter.iothreadState, IothreadState.polling);
     const end = start + this.#pollUs / 1000;
-    do {
+    for (let time = start; time < end && this.#running; ) {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (this.#poll()) {
           addCounter(counters, Counter.pollHits);
+          this.#guard.hit();
           return true;
         }
       }
-      if (this.#pending()) await turn();
-    } while (now() < end && this.#running);
+      time = now();
+      if (!this.#guard.look(time)) {
+        addCounter(counters, Counter.pollsCrowded);
+        return false;
+      }
+      if (this.#pending()) {
+        await turn();
+        // What ran in that turn was no gap.
+        this.#guard.begin(now());
+      }
+    }
     return false;
   }
 

@@ -1,4 +1,5 @@
 import type { EventNotifier } from "../../eventloop/event_notifier.ts";
+import { SpinGuard } from "../../eventloop/spin_guard.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import { bytes, type V86Emulator, words } from "./seams.ts";
@@ -59,6 +60,7 @@ export class RunLoop {
   #looping = false;
   #scheduled = false;
   #haltPollUs = HALT_POLL_MIN_US;
+  readonly #guard = new SpinGuard();
   readonly #isDead: () => boolean;
   #ended = false;
 
@@ -171,18 +173,25 @@ export class RunLoop {
 
   #haltPoll(): boolean {
     const { counters, haltPollMaxUs } = this.#options;
-    if (haltPollMaxUs === 0) return false;
+    const start = performance.now();
+    if (haltPollMaxUs === 0 || !this.#guard.begin(start)) return false;
     addCounter(counters, Counter.haltPolls);
-    const end = performance.now() + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
-    do {
+    const end = start + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
+    for (let time = start; time < end; ) {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (!this.#hasWork) continue;
         addCounter(counters, Counter.haltPollHits);
+        this.#guard.hit();
         this.#haltPollUs = haltPollMaxUs;
         this.#safePoint(true);
         return this.#delayMs < 1;
       }
-    } while (performance.now() < end);
+      time = performance.now();
+      if (!this.#guard.look(time)) {
+        addCounter(counters, Counter.pollsCrowded);
+        return false;
+      }
+    }
     // Storage was slower than that: poll less next time.
     this.#haltPollUs = Math.max(HALT_POLL_MIN_US, this.#haltPollUs / 2);
     return false;
