@@ -43,7 +43,7 @@ export function clickToPromptLines({ rows, stages }: ClickToPrompt): readonly st
     "Click to prompt, a new browser process each time",
     ...rows.map(
       ({ job, median, min, max, runs }) =>
-        `  ${titles[job].padEnd(13)} ${median.toFixed(0).padStart(6)} ms (${min.toFixed(0)}–${max.toFixed(0)}, ${runs} runs)`,
+        `  ${titles[job].padEnd(13)} ${median.toFixed(0).padStart(6)} ms (${runs === 1 ? "one run" : `${min.toFixed(0)}–${max.toFixed(0)}, ${runs} runs`})`,
     ),
     `  of one later visit: ${stages.map(stageText).join(", ")}`,
   ];

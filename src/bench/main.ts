@@ -15,8 +15,8 @@ import { type Server, servePage } from "./server.ts";
 import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
 import type { Result } from "./table.ts";
 
-const fullPlan: Plan = { warmUps: 3, runs: 7, timedRuns: 2 };
-const quickPlan: Plan = { warmUps: 1, runs: 5, timedRuns: 1 };
+const fullPlan: Plan = { warmUps: 3, warmUpMs: 10_000, runs: 7, timedRuns: 1 };
+const quickPlan: Plan = { warmUps: 1, warmUpMs: 3_000, runs: 5, timedRuns: 1 };
 /** On a busy machine a quick run leaves its last rows out, rather than take longer than it promises. */
 const QUICK_LIMIT_MS = 170_000;
 
@@ -48,7 +48,7 @@ async function bench({ quick, only, json }: Options): Promise<void> {
   const browser = new Browser();
   try {
     if (withClicks && page) {
-      const clicks = await measureClickToPrompt(page.address, quick ? 2 : 5);
+      const clicks = await measureClickToPrompt(page.address, quick ? 1 : 5);
       save(clicks.rows);
       print(["", ...clickToPromptLines(clicks), ""]);
     }

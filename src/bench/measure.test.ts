@@ -5,11 +5,12 @@ import type { Job } from "./jobs.ts";
 import { measureJob } from "./measure.ts";
 import { defaultSystem } from "./systems.ts";
 
-const plan = { warmUps: 2, runs: 3, timedRuns: 1 };
+const plan = { warmUps: 2, warmUpMs: 0, runs: 3, timedRuns: 1 };
 const job: Job = {
   name: "read-4k",
   title: "read 4k",
   unit: "IOPS",
+  writes: false,
   command: device => `read ${device}`,
   parse: Number,
 };
@@ -72,6 +73,19 @@ describe("measureJob", () => {
       max: 300,
       runs: 3,
     });
+  });
+
+  it("warms up while the rate rises", async () => {
+    const rising = [10, 20, 15, 40, 41, 42];
+    const guest = new FakeGuest([...rising, 7, 7, 7, 1]);
+    const [rate] = await measureJob(guest, defaultSystem, job, { ...plan, warmUpMs: Infinity });
+    expect(rate).toMatchObject({ median: 7, min: 7, max: 7, runs: 3 });
+  });
+
+  it("does not wait for what was written before it writes again", async () => {
+    const guest = new FakeGuest([1, 1, 1, 1, 1, 1]);
+    await measureJob(guest, defaultSystem, { ...job, writes: true }, plan);
+    expect(guest.log).not.toContain("settle");
   });
 
   it("gives counters per I/O", async () => {

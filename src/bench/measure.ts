@@ -15,12 +15,17 @@ export interface Row extends SystemName, Summary {
 export type Metric = "rate" | "mmio-exits" | "interrupts" | "wake-ups" | "exit-time" | "time";
 
 export interface Plan {
-  /** Runs of each job that are not counted: v86 compiles what runs often. */
+  /** Fewest runs of each job that are not counted. They go on while the rate rises, but not for longer than this. */
   readonly warmUps: number;
+  readonly warmUpMs: number;
   readonly runs: number;
   /** Further runs, with the time of register accesses taken. */
   readonly timedRuns: number;
 }
+
+/** The rate rises no more when so many runs in a row were not faster than the fastest before by this factor. */
+const STEADY_RUNS = 2;
+const FASTER = 1.05;
 
 /** Counters whose growth per I/O is a metric. */
 const perIoMetrics: readonly (readonly [Metric, CounterName])[] = [
@@ -44,8 +49,9 @@ export function makeRow(
 export async function measureJob(guest: Guest, system: System, job: Job, plan: Plan): Promise<Row[]> {
   const { instruments } = guest;
   const command = job.command(system.device);
-  await guest.settle();
-  for (let i = 0; i < plan.warmUps; i++) await run(guest, job, command);
+  // What is written anew does not wait for what was written before.
+  if (!job.writes) await guest.settle();
+  await warmUp(() => run(guest, job, command), plan);
 
   const rates: number[] = [];
   const growths: Growth[] = [];
@@ -66,6 +72,20 @@ export async function measureJob(guest: Guest, system: System, job: Job, plan: P
     rows.push(makeRow(system, job.name, "exit-time", "µs per I/O", figures));
   }
   return rows;
+}
+
+/** v86 and the browser compile what runs often, which takes seconds of it: until then all is several times slower. */
+async function warmUp(runOnce: () => Promise<number>, { warmUps, warmUpMs }: Plan): Promise<void> {
+  const start = performance.now();
+  let best = 0;
+  let steadyRuns = 0;
+  for (let i = 0; ; i++) {
+    const over = steadyRuns >= STEADY_RUNS || performance.now() - start >= warmUpMs;
+    if (i >= warmUps && over) return;
+    const rate = await runOnce();
+    steadyRuns = rate > best * FASTER ? 0 : steadyRuns + 1;
+    best = Math.max(best, rate);
+  }
 }
 
 /** Looking at the clock at each register access takes time: these runs are for nothing else. */

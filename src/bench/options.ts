@@ -4,7 +4,7 @@ import { CLICK_TO_PROMPT, label, systems } from "./systems.ts";
 
 export const usage = `npm run bench -- [--quick] [--json FILE] [--only TEXT]
 
-  --quick       fewer rows, jobs and runs: under three minutes
+  --quick       fewer rows, dd alone, fewer and shorter runs: under three minutes
   --json FILE   also writes the figures as an array of objects
   --only TEXT   only rows whose label contains the text; may be repeated, or several with commas between.
                 "${CLICK_TO_PROMPT}" is a row too. Labels:
