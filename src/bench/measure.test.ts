@@ -5,7 +5,7 @@ import type { Job } from "./jobs.ts";
 import { measureJob } from "./measure.ts";
 import { defaultSystem } from "./systems.ts";
 
-const plan = { warmUps: 2, warmUpMs: 0, runs: 3, timedRuns: 1 };
+const plan = { steadyRuns: 1, warmUpMs: Infinity, runs: 3, timedRuns: 1 };
 const job: Job = {
   name: "read-4k",
   title: "read 4k",
@@ -78,8 +78,14 @@ describe("measureJob", () => {
   it("warms up while the rate rises", async () => {
     const rising = [10, 20, 15, 40, 41, 42];
     const guest = new FakeGuest([...rising, 7, 7, 7, 1]);
-    const [rate] = await measureJob(guest, defaultSystem, job, { ...plan, warmUpMs: Infinity });
+    const [rate] = await measureJob(guest, defaultSystem, job, { ...plan, steadyRuns: 2 });
     expect(rate).toMatchObject({ median: 7, min: 7, max: 7, runs: 3 });
+  });
+
+  it("warms up for no longer than it may", async () => {
+    const guest = new FakeGuest([10, 20, 30, 40, 50, 60]);
+    const [rate] = await measureJob(guest, defaultSystem, job, { ...plan, warmUpMs: 0 });
+    expect(rate).toMatchObject({ median: 30, runs: 3 });
   });
 
   it("does not wait for what was written before it writes again", async () => {

@@ -14,17 +14,18 @@ export interface Row extends SystemName, Summary {
 
 export type Metric = "rate" | "mmio-exits" | "interrupts" | "wake-ups" | "exit-time" | "time";
 
+/** How often each job runs. Warm-up runs are not counted. */
 export interface Plan {
-  /** Fewest runs of each job that are not counted. They go on while the rate rises, but not for longer than this. */
-  readonly warmUps: number;
+  /** Warm-up is over when so many runs in a row were not faster than the fastest before them, … */
+  readonly steadyRuns: number;
+  /** … or after this time. */
   readonly warmUpMs: number;
   readonly runs: number;
   /** Further runs, with the time of register accesses taken. */
   readonly timedRuns: number;
 }
 
-/** The rate rises no more when so many runs in a row were not faster than the fastest before by this factor. */
-const STEADY_RUNS = 2;
+/** By less than this, no run counts as faster than another. */
 const FASTER = 1.05;
 
 /** Counters whose growth per I/O is a metric. */
@@ -75,17 +76,15 @@ export async function measureJob(guest: Guest, system: System, job: Job, plan: P
 }
 
 /** v86 and the browser compile what runs often, which takes seconds of it: until then all is several times slower. */
-async function warmUp(runOnce: () => Promise<number>, { warmUps, warmUpMs }: Plan): Promise<void> {
+async function warmUp(runOnce: () => Promise<number>, { steadyRuns, warmUpMs }: Plan): Promise<void> {
   const start = performance.now();
   let best = 0;
-  let steadyRuns = 0;
-  for (let i = 0; ; i++) {
-    const over = steadyRuns >= STEADY_RUNS || performance.now() - start >= warmUpMs;
-    if (i >= warmUps && over) return;
+  let steady = 0;
+  do {
     const rate = await runOnce();
-    steadyRuns = rate > best * FASTER ? 0 : steadyRuns + 1;
+    steady = rate > best * FASTER ? 0 : steady + 1;
     best = Math.max(best, rate);
-  }
+  } while (steady < steadyRuns && performance.now() - start < warmUpMs);
 }
 
 /** Looking at the clock at each register access takes time: these runs are for nothing else. */

@@ -6,13 +6,10 @@ import { ratioLines, threadLines } from "./ratios.ts";
 import { costColumns, type Result, rateColumns, tableLines } from "./table.ts";
 
 /** What is measured, and under which conditions. */
-export function headLines(
-  { warmUps, warmUpMs, runs, timedRuns }: Plan,
-  qemu: string | undefined,
-): readonly string[] {
+export function headLines({ warmUpMs, runs, timedRuns }: Plan, qemu: string | undefined): readonly string[] {
   return [
     `${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`,
-    `Each job: warm-up runs (at least ${warmUps}) while the rate rises, up to ${warmUpMs / 1000} s; then ${runs} runs; then ` +
+    `Each job: warm-up while the rate rises, for up to ${warmUpMs / 1000} s; then ${runs} runs; then ` +
       `${timedRuns} with the time of register accesses taken.`,
     "All data is in memory: the page's in its block cache (writes go on to IndexedDB), that of v86's IDE disk in RAM,",
     qemu === undefined
