@@ -1,6 +1,6 @@
 import { addCounter, Counter, IothreadState, setCounter } from "../trace/counters.ts";
 import type { EventNotifier } from "./event_notifier.ts";
-import { SpinGuard } from "./spin_guard.ts";
+import { SpinTrial } from "./spin_trial.ts";
 import type { EventLoopTurn } from "./turn.ts";
 
 /**
@@ -53,7 +53,7 @@ export class AioContext {
   readonly #handlers: AioHandler[] = [];
   #pollUs = 0;
   #pollMaxUs: number;
-  readonly #guard = new SpinGuard();
+  readonly #trial = new SpinTrial();
   #running = false;
 
   constructor(options: AioContextOptions) {
@@ -104,7 +104,14 @@ export class AioContext {
         continue;
       }
       if (idleSince < 0) idleSince = start;
-      if (await this.#busyWait(start)) continue;
+      const mayPoll = this.#pollUs > 0;
+      if (mayPoll && this.#trial.next(start) && (await this.#busyWait(start))) {
+        if (this.#trial.isMeasured) {
+          const found = now();
+          this.#trial.record(found, found - start);
+        }
+        continue;
+      }
 
       notifier.announceSleep();
       for (const handler of this.#handlers) handler.pollEnd();
@@ -124,7 +131,9 @@ export class AioContext {
       this.#pollBegin();
       if (notifier.isSet) {
         addCounter(counters, Counter.iothreadWakeups);
-        this.#adapt((now() - start) * 1000);
+        const woken = now();
+        if (mayPoll && this.#trial.isMeasured) this.#trial.record(woken, woken - start);
+        this.#adapt((woken - start) * 1000);
       }
     }
     setCounter(counters, Counter.iothreadState, IothreadState.stopped);
@@ -153,30 +162,19 @@ export class AioContext {
 
   /** Busy-waits for up to the present poll time. True if work came. */
   async #busyWait(start: number): Promise<boolean> {
-    if (this.#pollUs === 0 || !this.#guard.begin(start)) return false;
     const { now, counters, turn } = this.#options;
     addCounter(counters, Counter.polls);
     setCounter(counters, Counter.iothreadState, IothreadState.polling);
     const end = start + this.#pollUs / 1000;
-    for (let time = start; time < end && this.#running; ) {
+    do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (this.#poll()) {
           addCounter(counters, Counter.pollHits);
-          this.#guard.hit();
           return true;
         }
       }
-      time = now();
-      if (!this.#guard.look(time)) {
-        addCounter(counters, Counter.pollsCrowded);
-        return false;
-      }
-      if (this.#pending()) {
-        await turn();
-        // What ran in that turn was no gap.
-        this.#guard.begin(now());
-      }
-    }
+      if (this.#pending()) await turn();
+    } while (now() < end && this.#running);
     return false;
   }
 

@@ -33,8 +33,6 @@ export const counterNames = [
   /** Busy waits of the iothread, and those in which work came. */
   "polls",
   "pollHits",
-  /** Busy waits of either thread that ended because the core was needed for something else (SpinGuard). */
-  "pollsCrowded",
   /** Busy waits of the halted vCPU thread, and those in which a completion came. */
   "haltPolls",
   "haltPollHits",

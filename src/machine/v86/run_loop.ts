@@ -1,5 +1,5 @@
 import type { EventNotifier } from "../../eventloop/event_notifier.ts";
-import { SpinGuard } from "../../eventloop/spin_guard.ts";
+import { SpinTrial } from "../../eventloop/spin_trial.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import { bytes, type V86Emulator, words } from "./seams.ts";
@@ -60,7 +60,7 @@ export class RunLoop {
   #looping = false;
   #scheduled = false;
   #haltPollUs = HALT_POLL_MIN_US;
-  readonly #guard = new SpinGuard();
+  readonly #trial = new SpinTrial();
   readonly #isDead: () => boolean;
   #ended = false;
 
@@ -155,43 +155,45 @@ export class RunLoop {
     this.#safePoint(true);
     if (this.#delayMs < 1) return true;
     if (this.#options.mainLoop || !devices.some(device => device.ioInFlight)) return false;
-    if (this.#haltPoll()) return true;
-    // Blocking wakes ten times faster than a turn of the event loop.
     const start = performance.now();
+    if (this.#options.haltPollMaxUs > 0 && this.#trial.next(start) && this.#haltPoll(start)) {
+      if (this.#trial.isMeasured) this.#recordHit(start);
+      this.#safePoint(true);
+      return this.#delayMs < 1;
+    }
+    // Blocking wakes ten times faster than a turn of the event loop.
+    const asleep = performance.now();
     notifier.announceSleep();
     if (!this.#hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
     notifier.cancelSleep();
     if (!this.#hasWork) return false;
     addCounter(counters, Counter.vcpuWakeups);
+    const now = performance.now();
+    if (this.#trial.isMeasured) this.#trial.record(now, now - start);
     // Polling for the longest time would have caught this one: do so next time.
-    if ((performance.now() - start) * 1000 < this.#options.haltPollMaxUs) {
-      this.#haltPollUs = this.#options.haltPollMaxUs;
-    }
+    if ((now - asleep) * 1000 < this.#options.haltPollMaxUs) this.#haltPollUs = this.#options.haltPollMaxUs;
     this.#safePoint(true);
     return this.#delayMs < 1;
   }
 
-  #haltPoll(): boolean {
+  #recordHit(start: number): void {
+    const now = performance.now();
+    this.#trial.record(now, now - start);
+  }
+
+  /** Busy-waits for a completion. True if one came. */
+  #haltPoll(start: number): boolean {
     const { counters, haltPollMaxUs } = this.#options;
-    const start = performance.now();
-    if (haltPollMaxUs === 0 || !this.#guard.begin(start)) return false;
     addCounter(counters, Counter.haltPolls);
     const end = start + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
-    for (let time = start; time < end; ) {
+    do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (!this.#hasWork) continue;
         addCounter(counters, Counter.haltPollHits);
-        this.#guard.hit();
         this.#haltPollUs = haltPollMaxUs;
-        this.#safePoint(true);
-        return this.#delayMs < 1;
+        return true;
       }
-      time = performance.now();
-      if (!this.#guard.look(time)) {
-        addCounter(counters, Counter.pollsCrowded);
-        return false;
-      }
-    }
+    } while (performance.now() < end);
     // Storage was slower than that: poll less next time.
     this.#haltPollUs = Math.max(HALT_POLL_MIN_US, this.#haltPollUs / 2);
     return false;
