@@ -151,34 +151,33 @@ export class RunLoop {
 
   /** The guest is halted: waits a little for a completion. True if the guest has something to do again. */
   #waitHalted(): boolean {
-    const { devices, notifier, counters } = this.#options;
+    const { devices, mainLoop, haltPollMaxUs } = this.#options;
     this.#safePoint(true);
     if (this.#delayMs < 1) return true;
-    if (this.#options.mainLoop || !devices.some(device => device.ioInFlight)) return false;
+    if (mainLoop || !devices.some(device => device.ioInFlight)) return false;
     const start = performance.now();
-    if (this.#options.haltPollMaxUs > 0 && this.#trial.next(start) && this.#haltPoll(start)) {
-      if (this.#trial.isMeasured) this.#recordHit(start);
-      this.#safePoint(true);
-      return this.#delayMs < 1;
+    const spins = haltPollMaxUs > 0 && this.#trial.next(start);
+    if (!(spins && this.#haltPoll(start)) && !this.#waitBlocking()) return false;
+    if (this.#trial.isMeasured) {
+      const now = performance.now();
+      this.#trial.record(now, now - start);
     }
-    // Blocking wakes ten times faster than a turn of the event loop.
-    const asleep = performance.now();
+    this.#safePoint(true);
+    return this.#delayMs < 1;
+  }
+
+  /** Blocking wakes ten times faster than a turn of the event loop. True if there is something for a safe point. */
+  #waitBlocking(): boolean {
+    const { notifier, counters, haltPollMaxUs } = this.#options;
+    const start = performance.now();
     notifier.announceSleep();
     if (!this.#hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
     notifier.cancelSleep();
     if (!this.#hasWork) return false;
     addCounter(counters, Counter.vcpuWakeups);
-    const now = performance.now();
-    if (this.#trial.isMeasured) this.#trial.record(now, now - start);
     // Polling for the longest time would have caught this one: do so next time.
-    if ((now - asleep) * 1000 < this.#options.haltPollMaxUs) this.#haltPollUs = this.#options.haltPollMaxUs;
-    this.#safePoint(true);
-    return this.#delayMs < 1;
-  }
-
-  #recordHit(start: number): void {
-    const now = performance.now();
-    this.#trial.record(now, now - start);
+    if ((performance.now() - start) * 1000 < haltPollMaxUs) this.#haltPollUs = haltPollMaxUs;
+    return true;
   }
 
   /** Busy-waits for a completion. True if one came. */
