@@ -10,8 +10,8 @@ const job = (name: string) => {
 describe("benchmark jobs", () => {
   it("are dd and fio, every write before the reads of what it wrote", () => {
     expect(makeJobs(fullSizes).map(({ name }) => name)).toEqual([
-      "write-1m",
       "write-4k",
+      "write-1m",
       "read-1m",
       "read-4k",
       "randread-4k-qd1",
@@ -23,8 +23,8 @@ describe("benchmark jobs", () => {
 
   it("in a quick run are dd alone", () => {
     expect(makeJobs(quickSizes).map(({ name }) => name)).toEqual([
-      "write-1m",
       "write-4k",
+      "write-1m",
       "read-1m",
       "read-4k",
     ]);

@@ -89,14 +89,17 @@ export const fullSizes: JobSizes = {
   depths: [1, 4, 16, 32],
   fioMilliseconds: 300,
 };
-/** Without fio: a slow CPU needs ten seconds for it alone until it is warm. */
+/** Without fio, which takes seconds of its own until it is warm. */
 export const quickSizes: JobSizes = { count1m: 32, count4k: 1024, depths: [], fioMilliseconds: 0 };
 
-/** All jobs. Writes come first, so that reads find data and not holes; the random reads stay where 1 MiB writes were. */
+/**
+ * All jobs. Writes come first, so that reads find data and not holes; the random reads stay where 1 MiB writes were.
+ * The first one is what most of the guest's code is warmed up with.
+ */
 export function makeJobs(sizes: JobSizes): readonly Job[] {
   return [
-    ddJob("write", "1m", sizes.count1m),
     ddJob("write", "4k", sizes.count4k),
+    ddJob("write", "1m", sizes.count1m),
     ddJob("read", "1m", sizes.count1m),
     ddJob("read", "4k", sizes.count4k),
     ...sizes.depths.map(depth => randomReadJob(depth, 32, sizes.fioMilliseconds)),

@@ -76,7 +76,7 @@ describe("measureJob", () => {
   });
 
   it("warms up while the rate rises", async () => {
-    const rising = [10, 20, 15, 40, 41, 42];
+    const rising = [10, 20, 15, 40, 41, 43, 44, 44];
     const guest = new FakeGuest([...rising, 7, 7, 7, 1]);
     const [rate] = await measureJob(guest, defaultSystem, job, { ...plan, steadyRuns: 2 });
     expect(rate).toMatchObject({ median: 7, min: 7, max: 7, runs: 3 });

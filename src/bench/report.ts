@@ -21,8 +21,11 @@ export function headLines({ warmUpMs, runs, timedRuns }: Plan, qemu: string | un
 const costTitle =
   "What one I/O costs: the guest's register accesses (exits), interrupts, the iothread's wake-ups, vCPU time in exits";
 
+const quickNote =
+  "A quick run has barely warmed v86 up: its 4k rates, of writes above all, are higher in a full run. QEMU's are not.";
+
 /** All tables. */
-export function resultLines(results: readonly Result[]): readonly string[] {
+export function resultLines(results: readonly Result[], quick: boolean): readonly string[] {
   const rates = rateColumns(results);
   const costs = costColumns(results);
   const ratios = ratioLines(results, rates);
@@ -35,6 +38,7 @@ export function resultLines(results: readonly Result[]): readonly string[] {
     "",
     ...threadLines(results),
     "",
+    ...(quick ? [quickNote] : []),
     ...notes(results),
   ];
 }

@@ -131,7 +131,7 @@ export const defaultSystem = ours("nvme", "iothread+poll", { extension: "dbbuf",
 export const systems: readonly System[] = [
   defaultSystem,
   ours("virtio-blk", "iothread+poll", { quick: true }),
-  ours("virtio-scsi", "iothread+poll", { quick: true }),
+  ours("virtio-scsi", "iothread+poll"),
   ide,
   qemuNvme("qemu-nvme", "mmio", "off", true),
   qemuNvme("qemu-nvme", "mainloop", "on", false),
@@ -144,7 +144,7 @@ export const systems: readonly System[] = [
   ours("nvme", "iothread"),
   ours("nvme", "mainloop"),
   ours("nvme", "mmio"),
-  ours("nvme", "iothread+poll", { extension: "google", quick: true }),
+  ours("nvme", "iothread+poll", { extension: "google" }),
   ours("nvme", "iothread+poll", { extension: "dbbuf", interrupt: "intx" }),
   ours("nvme", "iothread+poll", {
     system: "nvme-no-halt-poll",
