@@ -7,7 +7,7 @@ import { loadavg } from "node:os";
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
 import { clickToPromptLines, measureClickToPrompt } from "./click_to_prompt.ts";
 import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
-import { measureJob, type Plan, type Row } from "./measure.ts";
+import { measureJob, type Plan, type Row, warmUp } from "./measure.ts";
 import { type Options, parseOptions, UsageError, usage } from "./options.ts";
 import { openQemuGuest, qemuVersion } from "./qemu_guest.ts";
 import { headLines, resultLines } from "./report.ts";
@@ -15,8 +15,8 @@ import { type Server, servePage } from "./server.ts";
 import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
 import type { Result } from "./table.ts";
 
-const fullPlan: Plan = { steadyRuns: 2, warmUpMs: 15_000, runs: 7, timedRuns: 1 };
-const quickPlan: Plan = { steadyRuns: 4, warmUpMs: 10_000, runs: 5, timedRuns: 1 };
+const fullPlan: Plan = { warmUpMs: 15_000, uncounted: 2, runs: 7, timedRuns: 1 };
+const quickPlan: Plan = { warmUpMs: 9_000, uncounted: 1, runs: 5, timedRuns: 1 };
 /** On a busy machine a quick run leaves its last rows out, rather than take longer than it promises. */
 const QUICK_LIMIT_MS = 170_000;
 
@@ -107,7 +107,9 @@ async function measureSystem(
         ? await openQemuGuest(system)
         : await openBrowserGuest(browser, page?.address ?? "", system);
     try {
-      for (const job of makeJobs(quick ? quickSizes : fullSizes)) {
+      const jobs = makeJobs(quick ? quickSizes : fullSizes);
+      await warmUp(guest, system, jobs, plan);
+      for (const job of jobs) {
         rows.push(...(await measureJob(guest, system, job, plan)));
       }
     } finally {

@@ -14,19 +14,17 @@ export interface Row extends SystemName, Summary {
 
 export type Metric = "rate" | "mmio-exits" | "interrupts" | "wake-ups" | "exit-time" | "time";
 
-/** How often each job runs. Warm-up runs are not counted. */
+/** How often each job runs, once the guest is warm. */
 export interface Plan {
-  /** Warm-up is over when so many runs in a row were not faster than the fastest before them, … */
-  readonly steadyRuns: number;
-  /** … or after this time. */
+  /** All jobs are run in turn for at least so long after the boot, uncounted: see warmUp(). */
   readonly warmUpMs: number;
+  /** Then, of each job, so many runs are not counted, … */
+  readonly uncounted: number;
+  /** … so many are, … */
   readonly runs: number;
-  /** Further runs, with the time of register accesses taken. */
+  /** … and further ones have the time of register accesses taken. */
   readonly timedRuns: number;
 }
-
-/** By less than this, no run counts as faster than another. */
-const FASTER = 1.05;
 
 /** Counters whose growth per I/O is a metric. */
 const perIoMetrics: readonly (readonly [Metric, CounterName])[] = [
@@ -46,13 +44,29 @@ export function makeRow(
   return { system, serving, extension, interrupt, job, metric, unit, ...summarize(figures) };
 }
 
+/**
+ * Makes a guest warm that has just booted. v86 and the browser's compilers take ten seconds and more of what is to be
+ * measured: until then all is several times slower, and the compilers' threads need a core.
+ */
+export async function warmUp(
+  guest: Guest,
+  system: System,
+  jobs: readonly Job[],
+  { warmUpMs }: Plan,
+): Promise<void> {
+  const start = performance.now();
+  do {
+    for (const job of jobs) await run(guest, job, job.command(system.device));
+  } while (performance.now() - start < warmUpMs);
+}
+
 /** All rows of one system and one job. */
 export async function measureJob(guest: Guest, system: System, job: Job, plan: Plan): Promise<Row[]> {
   const { instruments } = guest;
   const command = job.command(system.device);
   // What is written anew does not wait for what was written before.
   if (!job.writes) await guest.settle();
-  await warmUp(() => run(guest, job, command), plan);
+  for (let i = 0; i < plan.uncounted; i++) await run(guest, job, command);
 
   const rates: number[] = [];
   const growths: Growth[] = [];
@@ -73,19 +87,6 @@ export async function measureJob(guest: Guest, system: System, job: Job, plan: P
     rows.push(makeRow(system, job.name, "exit-time", "µs per I/O", figures));
   }
   return rows;
-}
-
-/** v86 and the browser compile what runs often, which takes seconds of it: until then all is several times slower. */
-async function warmUp(runOnce: () => Promise<number>, { steadyRuns, warmUpMs }: Plan): Promise<void> {
-  const start = performance.now();
-  let mark = 0;
-  let steady = 0;
-  do {
-    const rate = await runOnce();
-    // Slow progress is progress too: the mark stays until it is passed.
-    steady = rate > mark * FASTER ? 0 : steady + 1;
-    if (steady === 0) mark = rate;
-  } while (steady < steadyRuns && performance.now() - start < warmUpMs);
 }
 
 /** Looking at the clock at each register access takes time: these runs are for nothing else. */

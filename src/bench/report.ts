@@ -6,11 +6,14 @@ import { ratioLines, threadLines } from "./ratios.ts";
 import { costColumns, type Result, rateColumns, tableLines } from "./table.ts";
 
 /** What is measured, and under which conditions. */
-export function headLines({ warmUpMs, runs, timedRuns }: Plan, qemu: string | undefined): readonly string[] {
+export function headLines(
+  { warmUpMs, uncounted, runs, timedRuns }: Plan,
+  qemu: string | undefined,
+): readonly string[] {
   return [
     `${cpus().length} × ${cpus()[0].model}; load before the start ${loadavg()[0].toFixed(2)}`,
-    `Each job: warm-up while the rate rises, for up to ${warmUpMs / 1000} s; then ${runs} runs; then ` +
-      `${timedRuns} with the time of register accesses taken.`,
+    `Each row: a fresh boot, all jobs in turn for ${warmUpMs / 1000} s to warm up; then, of each job, ${uncounted} + ${runs} runs, ` +
+      `of which ${runs} count; then ${timedRuns} with the time of register accesses taken.`,
     "All data is in memory: the page's in its block cache (writes go on to IndexedDB), that of v86's IDE disk in RAM,",
     qemu === undefined
       ? "and QEMU is not installed (qemu-system-i386): its rows are left out."
@@ -21,8 +24,7 @@ export function headLines({ warmUpMs, runs, timedRuns }: Plan, qemu: string | un
 const costTitle =
   "What one I/O costs: the guest's register accesses (exits), interrupts, the iothread's wake-ups, vCPU time in exits";
 
-const quickNote =
-  "A quick run has barely warmed v86 up: its 4k rates, of writes above all, are higher in a full run. QEMU's are not.";
+const quickNote = "A full run warms up for longer, and its rates in the page are higher. QEMU's are not.";
 
 /** All tables. */
 export function resultLines(results: readonly Result[], quick: boolean): readonly string[] {
