@@ -16,14 +16,19 @@ import type { PageSystem } from "./systems.ts";
  */
 export class Browser {
   readonly #profile = mkdtempSync(join(tmpdir(), "doorbell-bench-"));
-  readonly #forget = onExit(() => this.#removeProfile());
+  #forget = onExit(() => this.#removeProfile());
   #context: BrowserContext | undefined;
 
   async page(): Promise<Page> {
-    this.#context ??= await chromium.launchPersistentContext(this.#profile, {
-      ...chromiumLaunch,
-      headless: true,
-    });
+    if (!this.#context) {
+      this.#context = await chromium.launchPersistentContext(this.#profile, {
+        ...chromiumLaunch,
+        headless: true,
+      });
+      // Behind Playwright's own action, which ends the browser: a living one would write its profile anew.
+      this.#forget();
+      this.#forget = onExit(() => this.#removeProfile());
+    }
     return this.#context.pages()[0] ?? (await this.#context.newPage());
   }
 
@@ -42,7 +47,7 @@ export class Browser {
   }
 
   #removeProfile(): void {
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 
