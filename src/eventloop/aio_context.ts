@@ -32,6 +32,8 @@ export interface AioContextOptions {
 
 /** First busy wait once sleeping proved too short to be worth it. QEMU starts at 4 µs; a browser's clock has 5 µs steps. */
 const POLL_START_US = 32;
+/** A wait of so many times the longest busy wait is a pause of the guest. */
+const PAUSE = 4;
 /** Looks at the handlers between two looks at the clock, which costs about 1 µs. */
 const SPINS_PER_CLOCK_READ = 64;
 /** After this time without work the thread sleeps with its event loop turning, so that timers and messages get in. */
@@ -132,8 +134,13 @@ export class AioContext {
       if (notifier.isSet) {
         addCounter(counters, Counter.iothreadWakeups);
         const woken = now();
-        if (mayPoll && this.#trial.isMeasured) this.#trial.record(woken, woken - start);
-        this.#adapt((woken - start) * 1000);
+        const waitedUs = (woken - start) * 1000;
+        // The busy waits of a trial are not the adaptive ones, but long pauses say something about those alone.
+        if (mayPoll && this.#trial.isMeasured && waitedUs < PAUSE * this.#pollMaxUs) {
+          this.#trial.record(woken, woken - start);
+        } else {
+          this.#adapt(waitedUs);
+        }
       }
     }
     setCounter(counters, Counter.iothreadState, IothreadState.stopped);
@@ -160,12 +167,12 @@ export class AioContext {
     if (this.#pollMaxUs > 0) for (const handler of this.#handlers) handler.pollBegin();
   }
 
-  /** Busy-waits for up to the present poll time. True if work came. */
+  /** Busy-waits for up to the present poll time; in a trial for the longest one. True if work came. */
   async #busyWait(start: number): Promise<boolean> {
     const { now, counters, turn } = this.#options;
     addCounter(counters, Counter.polls);
     setCounter(counters, Counter.iothreadState, IothreadState.polling);
-    const end = start + this.#pollUs / 1000;
+    const end = start + (this.#trial.isMeasured ? this.#pollMaxUs : this.#pollUs) / 1000;
     do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (this.#poll()) {

@@ -56,8 +56,9 @@ describe("SpinTrial", () => {
 
   it("is not led astray by one long pause", () => {
     const trial = new SpinTrial();
-    let now = 0;
-    for (let wait = 0; wait < 66; wait++) {
+    trial.next(0);
+    let now = 50;
+    for (let wait = 0; wait < 80; wait++) {
       const spins = trial.next(now);
       expect(trial.isMeasured).toBe(true);
       const took = wait === 30 ? 500 : spins ? 0.05 : 0.1;
@@ -70,6 +71,8 @@ describe("SpinTrial", () => {
 
   it("asks for no measurement between trials", () => {
     const machine = new Machine(0.05, 0.1);
+    machine.run(60);
+    expect(machine.trial.isMeasured).toBe(false);
     machine.run(10);
     expect(machine.trial.isMeasured).toBe(false);
   });

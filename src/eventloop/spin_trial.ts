@@ -8,7 +8,11 @@
 
 /** Waits of each kind in a trial: the first ones give the scheduler time to place the threads, the rest count. */
 const UNCOUNTED_WAITS = 24;
-const COUNTED_WAITS = 9;
+const COUNTED_WAITS = 16;
+/** A wait counts as no longer than this: one pause of the guest must not decide. */
+const LONGEST_COUNTED_MS = 1;
+/** Sleeping must be so much better. On a shared core it is better by far; anything less is noise. */
+const CLEARLY = 2;
 /** Between two trials; longer each time that a trial confirms the one before. */
 const SHORTEST_SETTLED_MS = 50;
 const LONGEST_SETTLED_MS = 800;
@@ -16,7 +20,7 @@ const LONGEST_SETTLED_MS = 800;
 export class SpinTrial {
   #spins = true;
   #settledMs = SHORTEST_SETTLED_MS;
-  #nextTrial = 0;
+  #nextTrial = Number.NaN;
   /** What the present wait does; waits of this kind so far in the trial. */
   #phase: "settled" | "spinning" | "sleeping" = "settled";
   #waits = 0;
@@ -25,6 +29,7 @@ export class SpinTrial {
 
   /** Before a wait, at time `now` in milliseconds: is it to begin with spinning? */
   next(now: number): boolean {
+    if (Number.isNaN(this.#nextTrial)) this.#nextTrial = now + SHORTEST_SETTLED_MS;
     if (this.#phase === "settled" && now >= this.#nextTrial) this.#phase = "spinning";
     return this.#phase === "settled" ? this.#spins : this.#phase === "spinning";
   }
@@ -39,7 +44,7 @@ export class SpinTrial {
     this.#waits += 1;
     if (this.#waits <= UNCOUNTED_WAITS) return;
     const waits = this.#phase === "spinning" ? this.#spun : this.#slept;
-    waits.push(ms);
+    waits.push(Math.min(ms, LONGEST_COUNTED_MS));
     if (waits.length < COUNTED_WAITS) return;
     this.#waits = 0;
     if (this.#phase === "spinning") this.#phase = "sleeping";
@@ -47,7 +52,7 @@ export class SpinTrial {
   }
 
   #settle(now: number): void {
-    const spins = median(this.#spun) <= median(this.#slept);
+    const spins = mean(this.#spun) <= mean(this.#slept) * CLEARLY;
     this.#settledMs =
       spins === this.#spins ? Math.min(LONGEST_SETTLED_MS, this.#settledMs * 2) : SHORTEST_SETTLED_MS;
     this.#spins = spins;
@@ -58,7 +63,5 @@ export class SpinTrial {
   }
 }
 
-/** One long pause of the guest in either half must not decide. */
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1];
-}
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;

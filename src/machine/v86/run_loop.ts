@@ -184,7 +184,8 @@ export class RunLoop {
   #haltPoll(start: number): boolean {
     const { counters, haltPollMaxUs } = this.#options;
     addCounter(counters, Counter.haltPolls);
-    const end = start + Math.min(this.#haltPollUs, haltPollMaxUs) / 1000;
+    const us = this.#trial.isMeasured ? haltPollMaxUs : Math.min(this.#haltPollUs, haltPollMaxUs);
+    const end = start + us / 1000;
     do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
         if (!this.#hasWork) continue;
