@@ -90,7 +90,7 @@ export const fullSizes: JobSizes = {
   fioMilliseconds: 300,
 };
 /** Without fio, which takes seconds of its own until it is warm. */
-export const quickSizes: JobSizes = { count1m: 128, count4k: 4096, depths: [], fioMilliseconds: 0 };
+export const quickSizes: JobSizes = { count1m: 128, count4k: 2048, depths: [], fioMilliseconds: 0 };
 
 /**
  * All jobs. Writes come first, so that reads find data and not holes; the random reads stay where 1 MiB writes were.
