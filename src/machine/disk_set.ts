@@ -7,8 +7,6 @@ import { nguid, virtioIdentity } from "./identity.ts";
 import type { DiskApi, DiskConfig, DiskRole } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
 
-const LBA_SHIFT = 9;
-
 interface Attached {
   readonly role: DiskRole;
   readonly disk: Disk;
@@ -128,10 +126,10 @@ function failureOf(disk: Disk): { readonly failure?: string } {
   };
 }
 
-const geometry = (disk: Disk) => ({
-  lbaShift: LBA_SHIFT,
-  blocks: disk.cache.byteLength / 2 ** LBA_SHIFT,
-});
+function geometry(disk: Disk) {
+  const { capacityBytes, lbaBytes } = disk.describe();
+  return { lbaShift: Math.log2(lbaBytes), blocks: capacityBytes / lbaBytes };
+}
 
 function namespaceInfo(nsid: number, disk: Disk): NamespaceInfo {
   return { nsid, ...geometry(disk), nguid: nguid(nsid) };

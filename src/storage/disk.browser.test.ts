@@ -56,6 +56,7 @@ describe("Disk", () => {
       capacityBytes: CAPACITY,
       allocatedBytes: CHUNK,
       chunkBytes: CHUNK,
+      lbaBytes: 512,
       seededSha256: undefined,
     });
   });

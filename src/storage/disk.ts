@@ -1,12 +1,7 @@
 import { StorageError } from "./block_backend.ts";
 import { BlockCache, type BlockCacheOptions } from "./block_cache.ts";
-import {
-  type DiskMetadata,
-  databaseName,
-  deleteDatabase,
-  IndexedDbBackend,
-  type NewDisk,
-} from "./indexeddb_backend.ts";
+import type { DiskStore, LbaBytes, NewDisk, SeedRecord } from "./disk_store.ts";
+import { databaseName, deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
 
 /** What a disk is, for the page to show. */
 export interface DiskDescription {
@@ -16,6 +11,8 @@ export interface DiskDescription {
   /** Bytes that are in use in storage or in the cache. */
   readonly allocatedBytes: number;
   readonly chunkBytes: number;
+  /** Logical block size. */
+  readonly lbaBytes: LbaBytes;
   /** SHA-256 of the image that the disk was seeded with; undefined while it was not, or not completely. */
   readonly seededSha256: string | undefined;
 }
@@ -25,12 +22,12 @@ export class Disk {
   readonly name: string;
   /** What a controller serves I/O from. */
   readonly cache: BlockCache;
-  readonly #backend: IndexedDbBackend;
+  readonly #store: DiskStore;
   readonly #unlock: () => void;
 
-  private constructor(name: string, backend: IndexedDbBackend, cache: BlockCache, unlock: () => void) {
+  private constructor(name: string, store: DiskStore, cache: BlockCache, unlock: () => void) {
     this.name = name;
-    this.#backend = backend;
+    this.#store = store;
     this.cache = cache;
     this.#unlock = unlock;
   }
@@ -45,11 +42,11 @@ export class Disk {
   ): Promise<Disk> {
     const unlock = await lockDisk(name);
     try {
-      const backend = await IndexedDbBackend.open(name, options.create);
+      const store: DiskStore = await IndexedDbBackend.open(name, options.create);
       try {
-        return new Disk(name, backend, await BlockCache.open(backend, options.cache), unlock);
+        return new Disk(name, store, await BlockCache.open(store, options.cache), unlock);
       } catch (error) {
-        await backend.close();
+        await store.close();
         throw error;
       }
     } catch (error) {
@@ -60,22 +57,22 @@ export class Disk {
 
   /** False once the browser has closed or deleted its database, or close() was called. */
   get isOpen(): boolean {
-    return this.#backend.isOpen;
+    return this.#store.isOpen;
   }
 
   /** SHA-256 of the image that the disk was completely seeded with. */
   get seededSha256(): string | undefined {
-    return this.#backend.metadata.seededSha256;
+    return this.#store.metadata.seededSha256;
   }
 
   /** SHA-256 of the image whose seeding was begun and not finished: the content is worthless then. */
   get seedingSha256(): string | undefined {
-    return this.#backend.metadata.seedingSha256;
+    return this.#store.metadata.seedingSha256;
   }
 
   /** Durably replaces what is recorded about seeding. For seed.ts. */
-  recordSeed(seed: Pick<DiskMetadata, "seededSha256" | "seedingSha256">): Promise<void> {
-    return this.#backend.recordSeed(seed);
+  recordSeed(seed: SeedRecord): Promise<void> {
+    return this.#store.recordSeed(seed);
   }
 
   describe(): DiskDescription {
@@ -83,7 +80,8 @@ export class Disk {
       name: this.name,
       capacityBytes: this.cache.byteLength,
       allocatedBytes: this.cache.allocatedBytes,
-      chunkBytes: this.#backend.chunkBytes,
+      chunkBytes: this.#store.chunkBytes,
+      lbaBytes: this.#store.metadata.lbaBytes,
       seededSha256: this.seededSha256,
     };
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
-import { databaseName, deleteDatabase, IndexedDbBackend, type NewDisk } from "./indexeddb_backend.ts";
+import type { NewDisk } from "./disk_store.ts";
+import { databaseName, deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
 
 const geometry: NewDisk = { capacityBytes: CHUNK_BYTES * CHUNK_COUNT, chunkBytes: CHUNK_BYTES };
 let disks = 0;

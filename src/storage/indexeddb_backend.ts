@@ -1,39 +1,20 @@
 import { get, getMany, keys, type UseStore } from "idb-keyval";
-import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
+import { type ChunkChange, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
+import {
+  type DiskMetadata,
+  type DiskStore,
+  grownMetadata,
+  type NewDisk,
+  newMetadata,
+  type SeedRecord,
+} from "./disk_store.ts";
 import { storageErrorFrom } from "./indexeddb_errors.ts";
 
 /** Raised whenever the meaning of what is stored changes. A disk of another version is refused, not guessed at. */
 const FORMAT_VERSION = 1;
 
-/**
- * 256 KiB. Chromium keeps values up to 64 KiB inside LevelDB and stalls on bulk writes of them; larger values become
- * a file each. From there on streaming writes gain with the chunk (128 KiB 93, 256 KiB 117, 512 KiB 130, 1 MiB
- * 141 MB/s in one run of measure.mjs), but flushing one 4 KiB write costs a whole chunk (3.4, 5.3, 11, 10 ms) and so
- * does a random read (1.2, 1.2, 1.9, 3.1 ms): 256 KiB is the last size where both stay small.
- */
-export const DEFAULT_CHUNK_BYTES = 256 * 1024;
-
 const METADATA_KEY = "disk";
-
-/** What the database knows about its disk besides the chunks. */
-export interface DiskMetadata {
-  readonly formatVersion: number;
-  readonly chunkBytes: number;
-  readonly chunkCount: number;
-  /** SHA-256 (as the caller spells it) of the image that the disk was completely seeded with. */
-  readonly seededSha256?: string | undefined;
-  /** Set while an image is being written: what is on the disk then is worthless. */
-  readonly seedingSha256?: string | undefined;
-}
-
-/** The geometry of a disk that is created when it does not exist yet. */
-export interface NewDisk {
-  /** Bytes; rounded up to whole chunks. */
-  readonly capacityBytes: number;
-  /** Bytes, a power of two of at least 4096. Default: DEFAULT_CHUNK_BYTES. */
-  readonly chunkBytes?: number;
-}
 
 export function databaseName(disk: string): string {
   return `doorbell-disk-${disk}`;
@@ -43,9 +24,8 @@ export function databaseName(disk: string): string {
  * A disk in one IndexedDB database: object store "chunks" (key: chunk number, value: Uint8Array) and object store
  * "metadata" with one record. Every commit is one transaction of durability "strict".
  */
-export class IndexedDbBackend implements BlockBackend {
+export class IndexedDbBackend implements DiskStore {
   readonly chunkBytes: number;
-  readonly chunkCount: number;
   readonly #name: string;
   readonly #db: IDBDatabase;
   #metadata: DiskMetadata;
@@ -57,7 +37,6 @@ export class IndexedDbBackend implements BlockBackend {
     this.#db = db;
     this.#metadata = metadata;
     this.chunkBytes = metadata.chunkBytes;
-    this.chunkCount = metadata.chunkCount;
     db.onversionchange = () => this.#release("another tab deletes it");
     db.onclose = () => this.#release("the browser closed its database; reload the page to open it again");
   }
@@ -83,14 +62,20 @@ export class IndexedDbBackend implements BlockBackend {
     return this.#metadata;
   }
 
-  /** Durably replaces what is recorded about seeding. */
-  async recordSeed(seed: Pick<DiskMetadata, "seededSha256" | "seedingSha256">): Promise<void> {
-    const metadata: DiskMetadata = {
-      formatVersion: this.#metadata.formatVersion,
-      chunkBytes: this.chunkBytes,
-      chunkCount: this.chunkCount,
-      ...seed,
-    };
+  get chunkCount(): number {
+    return this.#metadata.chunkCount;
+  }
+
+  recordSeed(seed: SeedRecord): Promise<void> {
+    const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
+    return this.#describe({ ...geometry, ...seed });
+  }
+
+  async grow(capacityBytes: number): Promise<void> {
+    await this.#describe(grownMetadata(this.#metadata, capacityBytes));
+  }
+
+  async #describe(metadata: DiskMetadata): Promise<void> {
     await this.#run("metadata", "readwrite", "Recording the disk's state", store => {
       store.put(metadata, METADATA_KEY);
       return finished(store.transaction);
@@ -227,7 +212,7 @@ function factory(): IDBFactory {
 }
 
 function openDatabase(name: string, create: NewDisk | undefined): Promise<IDBDatabase> {
-  const created = create && newMetadata(create);
+  const created = create && newMetadata(FORMAT_VERSION, create);
   return new Promise((resolve, reject) => {
     const request = factory().open(databaseName(name), FORMAT_VERSION);
     let missing = false;
@@ -250,20 +235,12 @@ function openDatabase(name: string, create: NewDisk | undefined): Promise<IDBDat
   });
 }
 
-function newMetadata({ capacityBytes, chunkBytes = DEFAULT_CHUNK_BYTES }: NewDisk): DiskMetadata {
-  if (chunkBytes < 4096 || !Number.isInteger(Math.log2(chunkBytes))) {
-    throw new RangeError(`A chunk of ${chunkBytes} bytes is not a power of two of at least 4096.`);
-  }
-  if (!(capacityBytes > 0)) throw new RangeError(`A disk cannot have ${capacityBytes} bytes.`);
-  return { formatVersion: FORMAT_VERSION, chunkBytes, chunkCount: Math.ceil(capacityBytes / chunkBytes) };
-}
-
 function checkMetadata(name: string, value: unknown): DiskMetadata {
   const metadata = value as DiskMetadata | undefined;
   if (metadata?.formatVersion !== FORMAT_VERSION) {
     throw unknownFormat(name, String(metadata?.formatVersion ?? "unknown"));
   }
-  return metadata;
+  return { ...metadata, lbaBytes: metadata.lbaBytes ?? 512 };
 }
 
 function unknownFormat(name: string, version: string): StorageError {
