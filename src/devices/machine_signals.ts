@@ -1,18 +1,22 @@
 import { EventNotifier } from "../eventloop/event_notifier.ts";
 import { counterBytes } from "../trace/counters.ts";
+import { TraceReader, Tracer, traceRingBytes } from "../trace/trace_ring.ts";
 
 /**
- * What all devices of a machine have in common, in one SharedArrayBuffer: the notifiers of the two threads, and the
- * counters of their loops. (Each device counts its own commands in its own state.)
+ * What all devices of a machine have in common, in one SharedArrayBuffer: the notifiers of the two threads, the
+ * counters of their loops and their flight recorders. (Each device counts its own commands in its own state.)
  */
 const COUNTERS_START = 0;
 const SERVER_NOTIFIER_START = (COUNTERS_START + counterBytes + 63) & ~63;
 const VCPU_NOTIFIER_START = SERVER_NOTIFIER_START + 64;
 const SETTINGS_START = VCPU_NOTIFIER_START + 64;
-const TOTAL = SETTINGS_START + 64;
+const SERVER_TRACE_START = SETTINGS_START + 64;
+const VCPU_TRACE_START = SERVER_TRACE_START + traceRingBytes;
+const TOTAL = VCPU_TRACE_START + traceRingBytes;
 
 /** Words that the page sets while the machine runs. */
 const TIMES_EXITS = 0;
+const OBSERVED = 1;
 
 export class MachineSignals {
   readonly buffer: SharedArrayBuffer;
@@ -21,6 +25,9 @@ export class MachineSignals {
   readonly serverNotifier: EventNotifier;
   /** Wakes the vCPU thread: completions are on a device's ring, or an acknowledgement has come. */
   readonly vcpuNotifier: EventNotifier;
+  /** Records of the thread that serves I/O, and of the vCPU thread; off unless `observed`. */
+  readonly serverTrace: Tracer;
+  readonly vcpuTrace: Tracer;
   readonly #settings: Int32Array;
 
   static create(): MachineSignals {
@@ -32,7 +39,31 @@ export class MachineSignals {
     this.counters = new Int32Array(buffer, COUNTERS_START, counterBytes / 4);
     this.serverNotifier = new EventNotifier(buffer, SERVER_NOTIFIER_START);
     this.vcpuNotifier = new EventNotifier(buffer, VCPU_NOTIFIER_START);
-    this.#settings = new Int32Array(buffer, SETTINGS_START, 1);
+    this.#settings = new Int32Array(buffer, SETTINGS_START, 2);
+    // A plain load: it is asked on each event, and a record more or less does not matter.
+    const isObserved = () => this.#settings[OBSERVED] !== 0;
+    this.serverTrace = new Tracer(this.#traceWords(SERVER_TRACE_START), isObserved);
+    this.vcpuTrace = new Tracer(this.#traceWords(VCPU_TRACE_START), isObserved);
+  }
+
+  /** Readers of what both threads record from now on. */
+  readTraces(): readonly TraceReader[] {
+    return [SERVER_TRACE_START, VCPU_TRACE_START].map(start => new TraceReader(this.#traceWords(start)));
+  }
+
+  #traceWords(start: number): Int32Array {
+    return new Int32Array(this.buffer, start, traceRingBytes / 4);
+  }
+
+  /** Does somebody look at the queues? Then both threads record what they do, and the vCPU thread publishes its queues. */
+  get observed(): boolean {
+    return this.#settings[OBSERVED] !== 0;
+  }
+
+  set observed(on: boolean) {
+    Atomics.store(this.#settings, OBSERVED, on ? 1 : 0);
+    // A halted guest's queues are published at its next safe point: now.
+    if (on) this.vcpuNotifier.set();
   }
 
   /** Is the time of register accesses measured? */

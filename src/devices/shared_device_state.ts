@@ -1,6 +1,7 @@
 import { CompletionRing } from "../eventloop/completion_ring.ts";
 import type { EventNotifier } from "../eventloop/event_notifier.ts";
 import { counterBytes } from "../trace/counters.ts";
+import type { Tracer } from "../trace/trace_ring.ts";
 import { DmaRanges } from "./dma_ranges.ts";
 import { MachineSignals } from "./machine_signals.ts";
 
@@ -67,6 +68,14 @@ export class SharedDeviceState {
 
   get vcpuNotifier(): EventNotifier {
     return this.signals.vcpuNotifier;
+  }
+
+  get serverTrace(): Tracer {
+    return this.signals.serverTrace;
+  }
+
+  get vcpuTrace(): Tracer {
+    return this.signals.vcpuTrace;
   }
 
   getControl(word: number): number {

@@ -1,4 +1,5 @@
 import { addCounter, Counter, IothreadState, setCounter } from "../trace/counters.ts";
+import { TraceKind, type Tracer } from "../trace/trace_ring.ts";
 import type { EventNotifier } from "./event_notifier.ts";
 import { SpinTrial } from "./spin_trial.ts";
 import type { EventLoopTurn } from "./turn.ts";
@@ -26,6 +27,8 @@ export interface AioContextOptions {
   /** A clock in milliseconds; performance.now in a browser. */
   readonly now: () => number;
   readonly counters: Int32Array;
+  /** Where changes of state are recorded. */
+  readonly trace?: Tracer;
   /** Longest busy wait in microseconds; 0 switches it off (serving mode `iothread`). */
   readonly pollMaxUs: number;
 }
@@ -102,7 +105,7 @@ export class AioContext {
       progress = this.#ready();
       if (progress) {
         idleSince = -1;
-        setCounter(counters, Counter.iothreadState, IothreadState.busy);
+        this.#setState(IothreadState.busy);
         continue;
       }
       if (idleSince < 0) idleSince = start;
@@ -122,7 +125,7 @@ export class AioContext {
         this.#pollBegin();
         continue;
       }
-      setCounter(counters, Counter.iothreadState, IothreadState.sleeping);
+      this.#setState(IothreadState.sleeping);
       if (this.#pending() || now() - idleSince >= BLOCKING_SLEEP_MS) {
         await notifier.waitTurning(this.#pending() ? 1 : TURNING_SLEEP_MS);
         lastTurn = now();
@@ -143,7 +146,7 @@ export class AioContext {
         }
       }
     }
-    setCounter(counters, Counter.iothreadState, IothreadState.stopped);
+    this.#setState(IothreadState.stopped);
   }
 
   #ready(): boolean {
@@ -171,7 +174,7 @@ export class AioContext {
   async #busyWait(start: number): Promise<boolean> {
     const { now, counters, turn } = this.#options;
     addCounter(counters, Counter.polls);
-    setCounter(counters, Counter.iothreadState, IothreadState.polling);
+    this.#setState(IothreadState.polling);
     const end = start + (this.#trial.isMeasured ? this.#pollMaxUs : this.#pollUs) / 1000;
     do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
@@ -193,6 +196,14 @@ export class AioContext {
     } else {
       this.#setPollTime(Math.min(this.#pollMaxUs, this.#pollUs === 0 ? POLL_START_US : this.#pollUs * 2));
     }
+  }
+
+  #setState(state: number): void {
+    const { counters, trace } = this.#options;
+    if (trace?.isOn && counters[Counter.iothreadState] !== state) {
+      trace.record(TraceKind.state, state, this.#pollUs);
+    }
+    setCounter(counters, Counter.iothreadState, state);
   }
 
   #setPollTime(us: number): void {

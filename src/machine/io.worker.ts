@@ -22,6 +22,7 @@ class IoWorker extends DiskSet implements IoWorkerApi {
       turn,
       now: () => performance.now(),
       counters: states.signals.counters,
+      trace: states.signals.serverTrace,
       pollMaxUs,
     });
     const memory = createGuestMemory(ram.buffer, ram.byteOffset, ram.byteLength);

@@ -1,3 +1,4 @@
+import { TraceKind, type Tracer } from "../../trace/trace_ring.ts";
 import type { GuestMemory } from "../guest_memory.ts";
 import { CQE_BYTES } from "./spec/entries.ts";
 import type { StatusCode } from "./spec/status.ts";
@@ -19,6 +20,7 @@ export class CompletionQueue {
   readonly interruptsEnabled: boolean;
   readonly vector: number;
   readonly #memory: GuestMemory;
+  readonly #trace: Tracer | undefined;
   /** Completions that found the queue full, oldest first. Bounded by the commands that may be under way. */
   readonly #waiting: PendingCompletion[] = [];
   /** Submission queues that complete here. */
@@ -38,13 +40,20 @@ export class CompletionQueue {
     entries: number,
     interruptsEnabled: boolean,
     vector: number,
+    trace?: Tracer,
   ) {
+    this.#trace = trace;
     this.#memory = memory;
     this.id = id;
     this.base = base;
     this.entries = entries;
     this.interruptsEnabled = interruptsEnabled;
     this.vector = vector;
+  }
+
+  /** Phase tag of the entry that is written next (section 4.6.1). */
+  get phase(): number {
+    return this.#phase;
   }
 
   get isEmpty(): boolean {
@@ -125,6 +134,9 @@ export class CompletionQueue {
     words[w + 2] = sqHead | (sqid << 16);
     // The word with the phase bit comes last: it is what tells the driver that the entry is valid.
     Atomics.store(words, w + 3, cid | (this.#phase << 16) | (status << 17));
+    if (this.#trace?.isOn) {
+      this.#trace.record(TraceKind.posted, this.id, this.tail, sqid | (cid << 16), status);
+    }
     this.tail = this.#next(this.tail);
     if (this.tail === 0) this.#phase ^= 1;
     this.#unsignalled += 1;

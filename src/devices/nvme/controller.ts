@@ -1,4 +1,5 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
+import { TraceKind, type Tracer } from "../../trace/trace_ring.ts";
 import { type GuestMemory, isRam } from "../guest_memory.ts";
 import type { AdminCommand } from "./admin/admin_command.ts";
 import { AdminQueue, type AdminServices, HostTransfer } from "./admin/admin_queue.ts";
@@ -12,6 +13,7 @@ import type { ShadowExtension } from "./admin/shadow_extension.ts";
 import { CompletionQueues } from "./completion_queues.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import type { NamespaceInfo } from "./namespace.ts";
+import { publishQueues } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { CompletionWord, Control, MAX_IO_QUEUES, type SharedState, SqState, SqWord } from "./shared_state.ts";
 import { CQE_BYTES, SQE_BYTES } from "./spec/entries.ts";
@@ -64,6 +66,7 @@ export class NvmeController implements AdminServices {
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues = new CompletionQueues();
+  readonly trace: Tracer;
   readonly #shared: SharedState;
   readonly #host: ControllerHost;
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
@@ -103,7 +106,8 @@ export class NvmeController implements AdminServices {
     this.#commands = adminCommands(options);
     this.#memoryWritten = (start, end) => options.host.memoryWritten(start, end);
     this.#transfer = new HostTransfer(options.memory, this.#memoryWritten);
-    this.#interrupts = new Interrupts(options.host, options.shared.counters);
+    this.trace = options.shared.vcpuTrace;
+    this.#interrupts = new Interrupts(options.host, options.shared.counters, this.trace);
     this.#shadows = new ShadowDoorbells(options.memory, options.shared, {
       msixEnabled: () => options.host.msixEnabled(),
       notifyServer: () => options.host.notifyServer(),
@@ -226,7 +230,7 @@ export class NvmeController implements AdminServices {
       this.#csts |= ControllerStatus.CFS;
       return;
     }
-    this.#adminQueue = new AdminQueue(this.memory, asq, sqEntries, acq, cqEntries);
+    this.#adminQueue = new AdminQueue(this.memory, asq, sqEntries, acq, cqEntries, this.trace);
     this.completionQueues.restart(this.#adminQueue.cq);
     this.#csts |= ControllerStatus.RDY;
   }
@@ -295,6 +299,7 @@ export class NvmeController implements AdminServices {
     const isTail = (index & 1) === 0;
     const admin = this.#adminQueue;
     if (!admin || !Number.isInteger(index)) return;
+    if (this.trace.isOn) this.trace.record(isTail ? TraceKind.tailRung : TraceKind.headRung, qid, value);
     if (qid === 0) {
       if (isTail ? !admin.ring(value) : !admin.cq.advanceHead(value)) {
         this.#badDoorbell(qid, AsyncEvent.invalidDoorbellValue);
@@ -380,6 +385,9 @@ export class NvmeController implements AdminServices {
     }
     // A guest that has nothing to do and waits for nothing gains nothing by a later interrupt.
     this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);
+    if (shared.signals.observed) {
+      publishQueues(shared, this.#adminQueue, id => this.completionQueues.get(id));
+    }
   }
 
   /** Moves completions from the ring into the guest's completion queues. */

@@ -1,4 +1,5 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
+import { TraceKind, type Tracer } from "../../trace/trace_ring.ts";
 import { Coalescing } from "./coalescing.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 
@@ -14,6 +15,9 @@ export interface InterruptHost {
   now(): number;
 }
 
+/** In traces, in place of a vector. */
+const PIN = -1;
+
 /**
  * Interrupts of a controller (NVMe 1.4, section 7.5): a pin that is asserted while an unmasked queue has entries that
  * the host has not consumed, or a message for each batch of entries posted.
@@ -21,6 +25,7 @@ export interface InterruptHost {
 export class Interrupts {
   readonly #host: InterruptHost;
   readonly #counters: Int32Array;
+  readonly #trace: Tracer | undefined;
   readonly coalescing = new Coalescing();
   #pin = false;
   #msix = false;
@@ -29,9 +34,10 @@ export class Interrupts {
   /** INTMS / INTMC (3.1.3, 3.1.4); of the pin alone. */
   mask = 0;
 
-  constructor(host: InterruptHost, counters: Int32Array) {
+  constructor(host: InterruptHost, counters: Int32Array, trace?: Tracer) {
     this.#host = host;
     this.#counters = counters;
+    this.#trace = trace;
   }
 
   /**
@@ -63,8 +69,13 @@ export class Interrupts {
   #setPin(level: boolean): void {
     if (level === this.#pin) return;
     this.#pin = level;
-    if (level) addCounter(this.#counters, Counter.interrupts);
+    if (level) this.#count(PIN);
     this.#host.setInterruptPin(level);
+  }
+
+  #count(vector: number): void {
+    addCounter(this.#counters, Counter.interrupts);
+    if (this.#trace?.isOn) this.#trace.record(TraceKind.interrupt, vector);
   }
 
   /** Milliseconds until the first interrupt that is held back must come; Infinity if there is none. */
@@ -88,7 +99,7 @@ export class Interrupts {
       if (!this.#isDue(queue, quiet)) continue;
       queue.signal();
       if (!queue.interruptsEnabled) continue;
-      addCounter(this.#counters, Counter.interrupts);
+      this.#count(queue.vector);
       this.#host.raiseVector(queue.vector);
     }
   }

@@ -1,4 +1,5 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
+import { TraceKind } from "../../trace/trace_ring.ts";
 import { type GuestMemory, isRam } from "../guest_memory.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
 import {
@@ -159,7 +160,10 @@ export class ShadowDoorbells {
     this.#unfetched[qid] = -1;
     shared.setSq(qid, SqWord.TAIL, tail);
     // An awake server finds it by itself; one that sleeps has missed it.
-    if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
+    if (shared.serverNotifier.ownerIsAsleep) {
+      addCounter(shared.counters, Counter.doorbellsSwept);
+      if (shared.vcpuTrace.isOn) shared.vcpuTrace.record(TraceKind.swept, qid, tail);
+    }
     this.#host.notifyServer();
   }
 

@@ -3,7 +3,7 @@ import { CommonControl, SharedDeviceState, type SharedLayout } from "../shared_d
 
 /** The controller's words in the state that the vCPU side and the serving side share. */
 
-/** I/O queue pairs; queue ids run from 1 to this number. Queue 0 is the admin queue and never shared. */
+/** I/O queue pairs; queue ids run from 1 to this number. Queue 0, the admin queue, is the vCPU thread's alone. */
 export const MAX_IO_QUEUES = 16;
 
 const OWN = CommonControl.FIRST;
@@ -48,6 +48,21 @@ export const SqWord = {
   POSTED: 7,
   /** vCPU: the tail as of the last doorbell write: tells elided doorbells from rung ones. */
   RUNG_TAIL: 8,
+} as const;
+/**
+ * vCPU, at safe points while the machine is observed (queue_publication.ts): the completion queue of the same id, which
+ * only that thread knows. Queue 0's submission words are then the admin queue's, and its SqWord.STATE is ACTIVE.
+ */
+export const CqWord = {
+  BASE: 9,
+  /** 0: there is no such queue. */
+  ENTRIES: 10,
+  HEAD: 11,
+  TAIL: 12,
+  /** Phase tag of the entry that is written next. */
+  PHASE: 13,
+  /** Completions that wait for room. */
+  WAITING: 14,
 } as const;
 const SQ_WORDS = 16;
 

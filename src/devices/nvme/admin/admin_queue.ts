@@ -1,4 +1,5 @@
 import { IoVector } from "../../../storage/io_vector.ts";
+import { TraceKind, type Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { CompletionQueue } from "../completion_queue.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
@@ -17,6 +18,7 @@ import type { ShadowExtension } from "./shadow_extension.ts";
 /** What admin commands may use of the controller that runs them. */
 export interface AdminServices {
   readonly memory: GuestMemory;
+  readonly trace: Tracer;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
   readonly shadowDoorbells: ShadowExtension;
@@ -43,24 +45,38 @@ export interface AdminServices {
 /** The admin queue pair (section 4.1.3). Runs in the vCPU thread, at safe points. */
 export class AdminQueue {
   readonly cq: CompletionQueue;
-  readonly #base: number;
-  readonly #entries: number;
+  /** Of the submission queue: guest physical address, and number of entries. */
+  readonly base: number;
+  readonly entries: number;
+  readonly #trace: Tracer;
   #head = 0;
   #tail = 0;
 
-  constructor(memory: GuestMemory, sqBase: number, sqEntries: number, cqBase: number, cqEntries: number) {
-    this.#base = sqBase;
-    this.#entries = sqEntries;
-    this.cq = new CompletionQueue(memory, 0, cqBase, cqEntries, true, 0);
+  constructor(
+    memory: GuestMemory,
+    sqBase: number,
+    sqEntries: number,
+    cqBase: number,
+    cqEntries: number,
+    trace: Tracer,
+  ) {
+    this.#trace = trace;
+    this.base = sqBase;
+    this.entries = sqEntries;
+    this.cq = new CompletionQueue(memory, 0, cqBase, cqEntries, true, 0, trace);
   }
 
   get head(): number {
     return this.#head;
   }
 
+  get tail(): number {
+    return this.#tail;
+  }
+
   /** A doorbell write. False if the value is out of range. */
   ring(tail: number): boolean {
-    if (tail >= this.#entries) return false;
+    if (tail >= this.entries) return false;
     this.#tail = tail;
     return true;
   }
@@ -68,8 +84,17 @@ export class AdminQueue {
   /** Takes the next command, or undefined. Commands wait while completions do (the host frees the CQ first). */
   fetch(memory: GuestMemory): AdminCommand | undefined {
     if (this.#head === this.#tail || this.cq.waiting > 0) return undefined;
-    const command = fetchAdminCommand(memory, this.#base + this.#head * SQE_BYTES);
-    this.#head = this.#head + 1 === this.#entries ? 0 : this.#head + 1;
+    const command = fetchAdminCommand(memory, this.base + this.#head * SQE_BYTES);
+    if (this.#trace.isOn) {
+      this.#trace.record(
+        TraceKind.fetched,
+        0,
+        this.#head,
+        command.opcode | (command.cid << 16),
+        command.nsid,
+      );
+    }
+    this.#head = this.#head + 1 === this.entries ? 0 : this.#head + 1;
     return command;
   }
 

@@ -40,7 +40,15 @@ export function createIoCq(services: AdminServices, command: AdminCommand): Admi
   // A pin has vector 0 alone.
   if (vector >= Math.max(1, services.msixVectors)) return Status.invalidInterruptVector;
   services.completionQueues.add(
-    new CompletionQueue(services.memory, id, command.prp1, entries(command), interruptsEnabled, vector),
+    new CompletionQueue(
+      services.memory,
+      id,
+      command.prp1,
+      entries(command),
+      interruptsEnabled,
+      vector,
+      services.trace,
+    ),
   );
   services.resetShadow("cq", id);
   return Status.success;

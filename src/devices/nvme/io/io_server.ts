@@ -1,6 +1,7 @@
 import type { AioHandler } from "../../../eventloop/aio_context.ts";
 import { IoVector } from "../../../storage/io_vector.ts";
 import { addCounter, Counter, setCounter } from "../../../trace/counters.ts";
+import { TraceKind } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
 import { TailWatch } from "../../tail_watch.ts";
@@ -165,6 +166,7 @@ export class IoServer implements AioHandler, IoServices {
       request.epoch = this.#epoch;
       request.qid = qid;
       request.fetch(this.memory, base + head * SQE_BYTES);
+      if (shared.serverTrace.isOn) this.#traceFetch(request, head);
       head = head + 1 === entries ? 0 : head + 1;
       fetched += 1;
       shared.setSq(qid, SqWord.HEAD, head);
@@ -172,6 +174,10 @@ export class IoServer implements AioHandler, IoServices {
       this.#execute(request);
     }
     return fetched > 0;
+  }
+
+  #traceFetch({ qid, opcode, cid, nsid, cdw10 }: IoRequest, index: number): void {
+    this.#shared.serverTrace.record(TraceKind.fetched, qid, index, opcode | (cid << 16), nsid, cdw10);
   }
 
   /** The tail up to which entries may be fetched now; the head if there is nothing new. */
@@ -263,6 +269,8 @@ export class IoServer implements AioHandler, IoServices {
       words[record + CompletionWord.LBA_LOW] = request.cdw10;
       words[record + CompletionWord.LBA_HIGH] = request.cdw11;
       completions.publish();
+      const { serverTrace } = this.#shared;
+      if (serverTrace.isOn) serverTrace.record(TraceKind.done, request.qid, 0, request.cid << 16, status);
       addCounter(counters, Counter.commands);
       if (request.opcode === NvmOpcode.flush) addCounter(counters, Counter.flushes);
       if (status !== Status.success) addCounter(counters, Counter.errors);

@@ -1,0 +1,160 @@
+import type { GuestMemory } from "../guest_memory.ts";
+import {
+  Control,
+  CqWord,
+  cqShadowOffset,
+  MAX_IO_QUEUES,
+  type SharedState,
+  SqState,
+  SqWord,
+  sqShadowOffset,
+} from "./shared_state.ts";
+import { CQE_BYTES, SQE_BYTES } from "./spec/entries.ts";
+
+/** The shadow doorbell buffer's words for a queue (NVMe 1.4, section 5.7 and annex B.5). */
+export interface ShadowWords {
+  /** What the guest has written in place of a doorbell. */
+  readonly doorbell: number;
+  /** The guest rings the real one when its value passes this. */
+  readonly eventIdx: number;
+}
+
+export interface SubmissionQueueState {
+  /** Guest physical address. */
+  readonly base: number;
+  readonly entries: number;
+  /** Next entry that the controller fetches. */
+  readonly head: number;
+  /** As of the last doorbell, or of the shadow where that is newer. */
+  readonly tail: number;
+  /** As of the last doorbell written to the register. */
+  readonly rungTail: number;
+  /** Undefined while shadow doorbells are off, and for the admin queue, which never uses them in Linux. */
+  readonly shadow: ShadowWords | undefined;
+  /** Commands fetched and not yet posted. */
+  readonly inFlight: number;
+}
+
+export interface CompletionQueueState {
+  readonly id: number;
+  readonly base: number;
+  readonly entries: number;
+  /** As the guest has told. */
+  readonly head: number;
+  /** Where the controller writes next. */
+  readonly tail: number;
+  /** Phase tag of the entry that is written next. */
+  readonly phase: number;
+  readonly shadow: ShadowWords | undefined;
+  /** Completions that wait because the queue is full. */
+  readonly waiting: number;
+}
+
+export interface QueuePairState {
+  /** 0 is the admin queue. */
+  readonly qid: number;
+  readonly sq: SubmissionQueueState;
+  /** Undefined for a moment while queues come and go. */
+  readonly cq: CompletionQueueState | undefined;
+}
+
+/**
+ * Looks at the queues from outside, out of shared memory, without disturbing the device. Each word is true, but two of
+ * them may be of different moments. Completion queues and the admin queue are there while the machine is observed
+ * (MachineSignals.observed), as of the last safe point.
+ */
+export class QueueInspector {
+  readonly #shared: SharedState;
+  readonly #memory: GuestMemory;
+
+  constructor(shared: SharedState, memory: GuestMemory) {
+    this.#shared = shared;
+    this.#memory = memory;
+  }
+
+  /** The queue pairs that exist, the admin queue first. */
+  queuePairs(): QueuePairState[] {
+    const pairs: QueuePairState[] = [];
+    for (let qid = 0; qid <= MAX_IO_QUEUES; qid++) {
+      if (this.#shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) continue;
+      pairs.push({
+        qid,
+        sq: this.#submissionQueue(qid),
+        cq: this.#completionQueue(this.#shared.getSq(qid, SqWord.CQID)),
+      });
+    }
+    return pairs;
+  }
+
+  /** A copy of an SQE: 16 words. Undefined if there is no such entry. */
+  sqe(qid: number, index: number): Uint32Array | undefined {
+    if (!isQueueId(qid) || this.#shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) return undefined;
+    return this.#entry(qid, SqWord.BASE, SqWord.ENTRIES, index, SQE_BYTES);
+  }
+
+  /** A copy of a CQE: 4 words. Undefined if there is no such entry. */
+  cqe(id: number, index: number): Uint32Array | undefined {
+    if (!isQueueId(id)) return undefined;
+    return this.#entry(id, CqWord.BASE, CqWord.ENTRIES, index, CQE_BYTES);
+  }
+
+  #submissionQueue(qid: number): SubmissionQueueState {
+    const shared = this.#shared;
+    const entries = shared.getSq(qid, SqWord.ENTRIES);
+    const rungTail = shared.getSq(qid, qid === 0 ? SqWord.TAIL : SqWord.RUNG_TAIL);
+    const shadow = qid === 0 ? undefined : this.#shadow(sqShadowOffset(qid));
+    const tail = shadow && shadow.doorbell < entries ? shadow.doorbell : shared.getSq(qid, SqWord.TAIL);
+    return {
+      base: shared.getSq(qid, SqWord.BASE) >>> 0,
+      entries,
+      head: shared.getSq(qid, SqWord.HEAD),
+      tail,
+      rungTail,
+      shadow,
+      inFlight: qid === 0 ? 0 : Math.max(0, shared.inFlight(qid)),
+    };
+  }
+
+  #completionQueue(id: number): CompletionQueueState | undefined {
+    const shared = this.#shared;
+    if (!isQueueId(id)) return undefined;
+    const entries = shared.getSq(id, CqWord.ENTRIES);
+    if (entries === 0) return undefined;
+    return {
+      id,
+      base: shared.getSq(id, CqWord.BASE) >>> 0,
+      entries,
+      head: shared.getSq(id, CqWord.HEAD),
+      tail: shared.getSq(id, CqWord.TAIL),
+      phase: shared.getSq(id, CqWord.PHASE),
+      shadow: id === 0 ? undefined : this.#shadow(cqShadowOffset(id)),
+      waiting: shared.getSq(id, CqWord.WAITING),
+    };
+  }
+
+  #shadow(offset: number): ShadowWords | undefined {
+    const shared = this.#shared;
+    if (shared.getControl(Control.SHADOW_ENABLED) === 0) return undefined;
+    const word = (page: number) => {
+      const at = (shared.getControl(page) >>> 0) + offset;
+      return at + 4 <= this.#memory.byteLength ? Atomics.load(this.#memory.words, at >>> 2) & 0xffff : 0;
+    };
+    return { doorbell: word(Control.SHADOW_PAGE), eventIdx: word(Control.EVENT_IDX_PAGE) };
+  }
+
+  #entry(
+    id: number,
+    baseWord: number,
+    entriesWord: number,
+    index: number,
+    bytes: number,
+  ): Uint32Array | undefined {
+    const shared = this.#shared;
+    if (!(index >= 0 && index < shared.getSq(id, entriesWord))) return undefined;
+    const at = (shared.getSq(id, baseWord) >>> 0) + index * bytes;
+    if (at + bytes > this.#memory.byteLength) return undefined;
+    return Uint32Array.from(this.#memory.words.subarray(at >>> 2, (at + bytes) >>> 2));
+  }
+}
+
+const isQueueId = (id: number): boolean => Number.isInteger(id) && id >= 0 && id <= MAX_IO_QUEUES;

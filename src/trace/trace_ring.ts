@@ -1,0 +1,148 @@
+/**
+ * A flight recorder in shared memory: one thread writes small records, the page reads them once a frame. The writer never
+ * waits: what the reader was too slow for is overwritten, and the reader counts it as lost.
+ */
+const HEAD = 0;
+const RECORDS = 16;
+
+/** Words of a record. */
+export const TraceWord = {
+  /** Written last: the number of the record, so that a reader knows a half-written or overwritten one. */
+  NUMBER: 0,
+  KIND: 1,
+  /** Microseconds on a clock that all threads share, modulo 2^32. */
+  TIME: 2,
+  /** What the kind says: see TraceKind. */
+  A: 3,
+  B: 4,
+  C: 5,
+  D: 6,
+  E: 7,
+} as const;
+const RECORD_WORDS = 8;
+
+/** Records that a ring holds: at 100,000 events a second and 60 frames, a frame brings 1,700. */
+export const TRACE_RECORDS = 4096;
+
+/** What happened, and what the words A to E of its record mean. */
+export const TraceKind = {
+  /** A tail doorbell was written: A queue, B tail. */
+  tailRung: 1,
+  /** A head doorbell was written: A queue, B head. */
+  headRung: 2,
+  /** The sweep handed a tail over: A queue, B tail. */
+  swept: 3,
+  /** An SQE was fetched: A queue, B its index, C opcode 7:0 and CID 31:16, D namespace, E lower half of the LBA. */
+  fetched: 4,
+  /** The command is done, its data moved, and waits to be posted: A queue, C CID, D status. */
+  done: 5,
+  /** A CQE was written: A completion queue, B its index, C submission queue 15:0 and CID 31:16, D status. */
+  posted: 6,
+  /** An interrupt was raised: A vector, or -1 for the pin. */
+  interrupt: 7,
+  /** The iothread's state has changed: A the state (IothreadState), B its poll time in microseconds. */
+  state: 8,
+} as const;
+
+export type TraceKindName = keyof typeof TraceKind;
+
+export const traceRingBytes = (RECORDS + TRACE_RECORDS * RECORD_WORDS) * 4;
+
+/** Browsers and Node both have it; this code is compiled without the types of either. */
+declare const performance: { readonly timeOrigin: number; now(): number };
+
+/** Microseconds since the Unix epoch modulo 2^32: the same in each thread of a page, within what its clock resolves. */
+export function traceClock(): number {
+  return ((performance.timeOrigin + performance.now()) * 1000) >>> 0;
+}
+
+/** The writing end; one thread at a time. */
+export class Tracer {
+  readonly #words: Int32Array;
+  readonly #isOn: () => boolean;
+  readonly #clock: () => number;
+
+  constructor(words: Int32Array, isOn: () => boolean, clock: () => number = traceClock) {
+    this.#words = words;
+    this.#isOn = isOn;
+    this.#clock = clock;
+  }
+
+  /** Does anybody look? Ask before calling record(), so that an unobserved event costs one load. */
+  get isOn(): boolean {
+    return this.#isOn();
+  }
+
+  /** Reads the clock (about 1 µs) and writes one record. */
+  record(kind: number, a: number, b = 0, c = 0, d = 0, e = 0): void {
+    const words = this.#words;
+    const number = words[HEAD];
+    const at = RECORDS + (number & (TRACE_RECORDS - 1)) * RECORD_WORDS;
+    // Invalid while it is being written, for a reader that is a lap behind.
+    Atomics.store(words, at + TraceWord.NUMBER, ~number);
+    words[at + TraceWord.KIND] = kind;
+    words[at + TraceWord.TIME] = this.#clock();
+    words[at + TraceWord.A] = a;
+    words[at + TraceWord.B] = b;
+    words[at + TraceWord.C] = c;
+    words[at + TraceWord.D] = d;
+    words[at + TraceWord.E] = e;
+    Atomics.store(words, at + TraceWord.NUMBER, number);
+    Atomics.store(words, HEAD, (number + 1) | 0);
+  }
+}
+
+/** One record, as the reader hands it out; reused for the next one. */
+export interface TraceRecord {
+  kind: number;
+  /** Microseconds modulo 2^32. */
+  time: number;
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+  e: number;
+}
+
+/** The reading end. It starts with what is written after it was made. */
+export class TraceReader {
+  readonly #words: Int32Array;
+  readonly #record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
+  #next: number;
+  #lost = 0;
+
+  constructor(words: Int32Array) {
+    this.#words = words;
+    this.#next = Atomics.load(words, HEAD);
+  }
+
+  /** Records that were overwritten before they were read. */
+  get lost(): number {
+    return this.#lost;
+  }
+
+  /** Calls back with each record since the last call, oldest first. The record is reused: copy what is kept. */
+  read(each: (record: TraceRecord) => void): void {
+    const words = this.#words;
+    const head = Atomics.load(words, HEAD);
+    const behind = (head - this.#next) | 0;
+    if (behind > TRACE_RECORDS) {
+      this.#lost += behind - TRACE_RECORDS;
+      this.#next = (head - TRACE_RECORDS) | 0;
+    }
+    const record = this.#record;
+    for (; this.#next !== head; this.#next = (this.#next + 1) | 0) {
+      const at = RECORDS + (this.#next & (TRACE_RECORDS - 1)) * RECORD_WORDS;
+      const before = Atomics.load(words, at + TraceWord.NUMBER);
+      record.kind = words[at + TraceWord.KIND];
+      record.time = words[at + TraceWord.TIME] >>> 0;
+      record.a = words[at + TraceWord.A];
+      record.b = words[at + TraceWord.B];
+      record.c = words[at + TraceWord.C];
+      record.d = words[at + TraceWord.D];
+      record.e = words[at + TraceWord.E];
+      if (before !== this.#next || Atomics.load(words, at + TraceWord.NUMBER) !== before) this.#lost += 1;
+      else each(record);
+    }
+  }
+}
