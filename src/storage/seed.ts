@@ -1,6 +1,7 @@
 import { StorageError } from "./block_backend.ts";
 import type { Disk } from "./disk.ts";
 import { IoVector } from "./io_vector.ts";
+import { isZero } from "./zeroes.ts";
 
 /**
  * Writes a raw image to the front of a new disk; only its non-zero chunks take room. Resolves true when all of it is
@@ -79,10 +80,4 @@ async function* piecesOf(image: ReadableStream<Uint8Array> | Uint8Array): AsyncG
   } finally {
     await reader.cancel().catch(() => {});
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-  for (const word of words) if (word !== 0) return false;
-  return bytes.subarray(words.length * 4).every(byte => byte === 0);
 }
