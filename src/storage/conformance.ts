@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
+import type { DiskStore } from "./disk_store.ts";
 
 /** The geometry that a backend under test is opened with. */
 export const CHUNK_BYTES = 4096;
@@ -200,6 +201,99 @@ export function describeBlockBackend(name: string, open: () => Promise<DiskUnder
         }),
         { numRuns: 30 },
       );
+    });
+  });
+}
+
+/** One disk under test that is a DiskStore: it must be one that can be opened again. */
+export interface StoreUnderTest extends DiskUnderTest {
+  readonly backend: DiskStore;
+  readonly reopen: () => Promise<DiskStore>;
+}
+
+/** What every DiskStore must do besides; `open` gives an empty disk of 512-byte blocks, or of `lbaBytes`, each time. */
+export function describeDiskStore(
+  name: string,
+  open: (lbaBytes?: 512 | 4096) => Promise<StoreUnderTest>,
+): void {
+  describeBlockBackend(name, open);
+
+  describe(`${name} as a DiskStore`, () => {
+    /** Closes and opens again; then looks, and closes for good. */
+    async function reopened(store: StoreUnderTest, look: (disk: DiskStore) => void | Promise<void>) {
+      await store.backend.close();
+      const disk = await store.reopen();
+      try {
+        await look(disk);
+      } finally {
+        await disk.close();
+      }
+    }
+
+    it("describes itself, the same when it is opened again", async () => {
+      const store = await open();
+      const { metadata } = store.backend;
+      expect(metadata).toMatchObject({ chunkBytes: CHUNK_BYTES, chunkCount: CHUNK_COUNT, lbaBytes: 512 });
+      expect(metadata.formatVersion).toBeGreaterThan(0);
+      expect([metadata.seededSha256, metadata.seedingSha256]).toEqual([undefined, undefined]);
+      await reopened(store, disk => {
+        expect(disk.metadata).toEqual(metadata);
+        expect([disk.chunkBytes, disk.chunkCount]).toEqual([CHUNK_BYTES, CHUNK_COUNT]);
+      });
+    });
+
+    it("keeps the logical block size", async () => {
+      const store = await open(4096);
+      expect(store.backend.metadata.lbaBytes).toBe(4096);
+      await reopened(store, disk => expect(disk.metadata.lbaBytes).toBe(4096));
+    });
+
+    it("is open until it is closed", async () => {
+      const { backend } = await open();
+      expect(backend.isOpen).toBe(true);
+      await backend.close();
+      expect(backend.isOpen).toBe(false);
+      await expect(backend.recordSeed({ seededSha256: "a" })).rejects.toMatchObject({ kind: "unavailable" });
+      await expect(backend.grow(2 * CHUNK_BYTES * CHUNK_COUNT)).rejects.toMatchObject({
+        kind: "unavailable",
+      });
+    });
+
+    it("records seeding durably, each record in the place of the one before", async () => {
+      const store = await open();
+      await store.backend.recordSeed({ seedingSha256: "abc" });
+      expect(store.backend.metadata).toMatchObject({ seedingSha256: "abc" });
+      await store.backend.recordSeed({ seededSha256: "abc" });
+      expect(store.backend.metadata.seedingSha256).toBeUndefined();
+      await reopened(store, ({ metadata }) => {
+        expect(metadata).toMatchObject({ seededSha256: "abc", chunkCount: CHUNK_COUNT, lbaBytes: 512 });
+        expect(metadata.seedingSha256).toBeUndefined();
+      });
+    });
+
+    it("grows, and what it held stays", async () => {
+      const store = await open();
+      const last = CHUNK_COUNT + 2;
+      await store.backend.commit([{ chunk: 1, data: filled(1) }]);
+      await store.backend.recordSeed({ seededSha256: "abc" });
+      await store.backend.grow(CHUNK_BYTES * (last + 1) - 1); // rounded up
+      expect([store.backend.chunkCount, store.backend.metadata.chunkCount]).toEqual([last + 1, last + 1]);
+      expect(await store.backend.read([last])).toEqual([undefined]);
+      await store.backend.commit([{ chunk: last, data: filled(9) }]);
+      await reopened(store, async disk => {
+        expect(disk.metadata).toMatchObject({ chunkCount: last + 1, seededSha256: "abc" });
+        expect(await disk.list()).toEqual([1, last]);
+        expect(await disk.read([1, last])).toEqual([filled(1), filled(9)]);
+      });
+    });
+
+    it("refuses to become smaller, or nothing", async () => {
+      const { backend } = await open();
+      for (const capacity of [0, -1, Number.NaN, CHUNK_BYTES, CHUNK_BYTES * CHUNK_COUNT]) {
+        await expect(backend.grow(capacity)).rejects.toThrow(RangeError);
+      }
+      expect(backend.chunkCount).toBe(CHUNK_COUNT);
+      await backend.close();
     });
   });
 }

@@ -11,8 +11,8 @@ const HEADER_BYTES = 64;
 const CRC_AT = HEADER_BYTES - 4;
 /** Kind, bytes of payload, number, CRC; all 32-bit little-endian. */
 const RECORD_BYTES = 16;
-/** A log is written anew when what came after its checkpoint is longer than this and than the checkpoint. */
-const MIN_APPENDED_BYTES = 64 * 1024;
+/** A log is long when what came after its checkpoint is longer than this and than the checkpoint. */
+export const LOG_BYTES = 64 * 1024;
 
 export interface IndexRecord {
   readonly kind: number;
@@ -36,6 +36,7 @@ interface Header {
  */
 export class IndexLog {
   readonly #files: readonly [SyncFile, SyncFile];
+  readonly #logBytes: number;
   /** Which of the files counts. */
   #active: 0 | 1 = 0;
   #generation = 0;
@@ -46,13 +47,18 @@ export class IndexLog {
   #tailUnsure = false;
   #otherUnsure = false;
 
-  private constructor(files: readonly [SyncFile, SyncFile]) {
+  private constructor(files: readonly [SyncFile, SyncFile], logBytes: number) {
     this.#files = files;
+    this.#logBytes = logBytes;
   }
 
   /** Makes a log with these records, durably. */
-  static create(files: readonly [SyncFile, SyncFile], checkpoint: readonly IndexRecord[]): IndexLog {
-    const log = new IndexLog(files);
+  static create(
+    files: readonly [SyncFile, SyncFile],
+    checkpoint: readonly IndexRecord[],
+    logBytes: number,
+  ): IndexLog {
+    const log = new IndexLog(files, logBytes);
     log.writeAnew(checkpoint);
     return log;
   }
@@ -61,14 +67,17 @@ export class IndexLog {
    * Opens the log, if the files hold one. Throws StorageError "unavailable" when its format is not known and "io"
    * when it is damaged in more than its last record.
    */
-  static open(files: readonly [SyncFile, SyncFile]): { log: IndexLog; records: IndexRecord[] } | undefined {
+  static open(
+    files: readonly [SyncFile, SyncFile],
+    logBytes: number,
+  ): { log: IndexLog; records: IndexRecord[] } | undefined {
     const headers = files.map(readHeader);
     for (const header of headers) if (header) checkVersion(header.version);
     const [first, second] = headers;
     const active = (first?.generation ?? 0) >= (second?.generation ?? 0) ? 0 : 1;
     const header = headers[active];
     if (!header) return undefined;
-    const log = new IndexLog(files);
+    const log = new IndexLog(files, logBytes);
     log.#active = active;
     log.#generation = header.generation;
     log.#checkpointEnd = header.checkpointEnd;
@@ -79,7 +88,7 @@ export class IndexLog {
 
   /** Whether it is time to call writeAnew(). */
   get isLong(): boolean {
-    return this.#end - this.#checkpointEnd > Math.max(MIN_APPENDED_BYTES, this.#checkpointEnd);
+    return this.#end - this.#checkpointEnd > Math.max(this.#logBytes, this.#checkpointEnd);
   }
 
   /** Appends a record, durably. When it throws, nothing was appended. */

@@ -1,17 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageError } from "./block_backend.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
+import { CHUNK_BYTES, CHUNK_COUNT, describeDiskStore, filled } from "./conformance.ts";
 import { Crash, type CrashingFile, crashingFiles } from "./crashing_files.ts";
+import { crc32 } from "./crc32.ts";
 import type { NewDisk } from "./disk_store.ts";
 import { OpfsBackend } from "./opfs_backend.ts";
 
 const geometry: NewDisk = { capacityBytes: CHUNK_BYTES * CHUNK_COUNT, chunkBytes: CHUNK_BYTES };
 
-describeBlockBackend("OpfsBackend over files in memory", async () => {
+describeDiskStore("OpfsBackend over files in memory", async lbaBytes => {
   const files = crashingFiles();
   return {
-    backend: OpfsBackend.openFiles("test", files, geometry),
+    backend: OpfsBackend.openFiles("test", files, lbaBytes ? { ...geometry, lbaBytes } : geometry),
     reopen: async () => OpfsBackend.openFiles("test", files),
   };
 });
@@ -73,7 +74,10 @@ async function stateOf(disk: OpfsBackend): Promise<State> {
   const contents = await disk.read(chunks);
   const entries = chunks.map((chunk, i): [number, number] => {
     const content = contents[i];
-    expect(content?.every(byte => byte === content[0]), `chunk ${chunk} is a mixture`).toBe(true);
+    expect(
+      content?.every(byte => byte === content[0]),
+      `chunk ${chunk} is a mixture`,
+    ).toBe(true);
     return [chunk, content?.[0] ?? -1];
   });
   return { chunks: new Map(entries), chunkCount: disk.chunkCount, seed: disk.metadata.seededSha256 };
@@ -132,7 +136,7 @@ describe("OpfsBackend in a crash", () => {
         const last = OpfsBackend.openFiles("test", crashingFiles(undefined, contents), small);
         expect(allowed).toContainEqual(await stateOf(last));
       }),
-      { numRuns: 2000 },
+      { numRuns: Number(process.env.CRASH_RUNS ?? 300) },
     );
   });
 });
@@ -140,10 +144,103 @@ describe("OpfsBackend in a crash", () => {
 /** Opening may fail while the files fail; whatever else is wrong is an error of the test. */
 function tryOpen(files: ReturnType<typeof crashingFiles>): OpfsBackend | undefined {
   try {
-    return OpfsBackend.openFiles("test", files, small);
+    return OpfsBackend.openFiles("test", files, small, 100);
   } catch (error) {
     expect(error).toMatchObject({ kind: expect.stringMatching(/io|no-space/) });
     expect(String(error)).not.toContain("damaged");
     return undefined;
   }
 }
+
+describe("OpfsBackend", () => {
+  const open = (contents?: Uint8Array<ArrayBuffer>[]) => {
+    const files = crashingFiles(undefined, contents);
+    return { files, disk: OpfsBackend.openFiles("test", files, small) };
+  };
+  /** What its files hold when all was flushed. */
+  const contentsOf = (files: ReturnType<typeof crashingFiles>) =>
+    files.all.map(file => file.afterCrash(() => true));
+
+  it("takes room for the chunks that exist, uses freed slots again and gives the end of the file back", async () => {
+    const { files, disk } = open();
+    await disk.grow(1000 * CHUNK_BYTES);
+    const write = (count: number, value: number) =>
+      disk.commit(Array.from({ length: count }, (_, i) => ({ chunk: 3 * i, data: filled(value) })));
+    await write(40, 1);
+    expect(files.data.getSize()).toBe(40 * CHUNK_BYTES);
+    for (let value = 2; value < 10; value++) await write(40, value);
+    expect(files.data.getSize()).toBeLessThanOrEqual(80 * CHUNK_BYTES);
+    await disk.commit(Array.from({ length: 30 }, (_, i) => ({ chunk: 3 * i, data: undefined })));
+    await write(1, 99);
+    expect(await disk.read([0, 117])).toEqual([filled(99), filled(9)]);
+    const chunks = await disk.list();
+    await disk.commit(chunks.map(chunk => ({ chunk, data: undefined })));
+    expect(files.data.getSize()).toBe(0);
+    await disk.close();
+  });
+
+  it("keeps its log short", async () => {
+    const { files, disk } = open();
+    let longest = 0;
+    for (let i = 0; i < 10_000; i++) {
+      await disk.commit([{ chunk: i % SMALL_COUNT, data: filled(i) }]);
+      longest = Math.max(longest, files.index[0].getSize() + files.index[1].getSize());
+    }
+    expect(longest).toBeLessThan(70_000);
+    const again = open(contentsOf(files)).disk;
+    expect(await stateOf(again)).toEqual(await stateOf(disk));
+  });
+
+  it("refuses files of another format version", async () => {
+    const { files, disk } = open();
+    await disk.commit([{ chunk: 0, data: filled(1) }]);
+    const contents = contentsOf(files);
+    for (const header of contents.slice(0, 2).filter(({ length }) => length > 0)) {
+      const view = new DataView(header.buffer);
+      view.setUint32(8, 99, true);
+      view.setUint32(60, crc32(header.subarray(0, 60)), true);
+    }
+    expect(() => open(contents)).toThrow(/format version 99/);
+  });
+
+  it("notices an index that has changed elsewhere than in its last record, and a data file that is too short", async () => {
+    const { files, disk } = open();
+    for (let chunk = 0; chunk < 4; chunk++) await disk.commit([{ chunk, data: filled(chunk) }]);
+    const change = (file: number, how: (content: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>) => () =>
+      open(contentsOf(files).map((content, i) => (i === file ? how(content.slice()) : content)));
+    const index = files.index[0].getSize() > 0 ? 0 : 1;
+    const length = files.index[index].getSize();
+    const flip = (at: number) => (content: Uint8Array<ArrayBuffer>) => {
+      content[at] ^= 1;
+      return content;
+    };
+    expect(change(index, flip(length - 40))).toThrow("has changed");
+    expect(change(index, flip(70))).toThrow("beginning of its index");
+    expect(change(index, flip(3))).toThrow("its index is lost");
+    expect(change(2, content => content.slice(0, CHUNK_BYTES))).toThrow("data file is too short");
+  });
+
+  it("reports a full disk as no-space; what was there stays, and it goes on when there is room", async () => {
+    let room = Number.POSITIVE_INFINITY;
+    const files = crashingFiles(operation => {
+      if (operation === "write" && room-- <= 0) throw new DOMException("full", "QuotaExceededError");
+    });
+    const disk = OpfsBackend.openFiles("test", files, small);
+    await disk.commit([{ chunk: 0, data: filled(1) }]);
+    for (const writes of [0, 1, 2]) {
+      room = writes;
+      const commit = disk.commit([
+        { chunk: 0, data: filled(2) },
+        { chunk: 1, data: filled(2) },
+      ]);
+      await expect(commit).rejects.toMatchObject({
+        kind: "no-space",
+        message: expect.stringContaining("no more room"),
+      });
+      expect(await disk.read([0, 1])).toEqual([filled(1), undefined]);
+    }
+    room = Number.POSITIVE_INFINITY;
+    await disk.commit([{ chunk: 0, data: filled(3) }]);
+    expect(await stateOf(open(contentsOf(files)).disk)).toEqual(await stateOf(disk));
+  });
+});

@@ -1,9 +1,22 @@
 import { type ChunkChange, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
-import { DEFAULT_CHUNK_BYTES } from "./indexeddb_backend.ts";
-import type { DiskMetadata, DiskStore, NewDisk } from "./disk_store.ts";
+import {
+  type DiskMetadata,
+  type DiskStore,
+  grownMetadata,
+  type NewDisk,
+  newMetadata,
+  type SeedRecord,
+} from "./disk_store.ts";
+import {
+  damaged,
+  INDEX_FORMAT_VERSION,
+  IndexLog,
+  type IndexRecord,
+  LOG_BYTES,
+  writeAll,
+} from "./index_log.ts";
 import { storageErrorFrom } from "./indexeddb_errors.ts";
-import { damaged, INDEX_FORMAT_VERSION, IndexLog, type IndexRecord, writeAll } from "./index_log.ts";
 import { openFiles } from "./opfs_files.ts";
 import { SlotMap } from "./slot_map.ts";
 import { closeFiles, type DiskFiles } from "./sync_file.ts";
@@ -52,16 +65,16 @@ export class OpfsBackend implements DiskStore {
     return OpfsBackend.openFiles(name, await openFiles(name, create !== undefined), create);
   }
 
-  /** The same over files that are open already. They are closed when it throws. */
-  static openFiles(name: string, files: DiskFiles, create?: NewDisk): OpfsBackend {
+  /** The same over files that are open already. They are closed when it throws. Tests make the log short. */
+  static openFiles(name: string, files: DiskFiles, create?: NewDisk, logBytes = LOG_BYTES): OpfsBackend {
     try {
-      const found = IndexLog.open(files.index);
+      const found = IndexLog.open(files.index, logBytes);
       if (found) return new OpfsBackend(name, files, found.log, found.records);
       // The log is made before any data: without one, there was no disk yet.
       if (files.data.getSize() > 0) throw damaged("its index is lost");
       if (!create) throw new StorageError("unavailable", `There is no disk "${name}".`);
-      const records = [metadataRecord(newMetadata(create))];
-      return new OpfsBackend(name, files, IndexLog.create(files.index, records), records);
+      const records = [metadataRecord(newMetadata(INDEX_FORMAT_VERSION, create))];
+      return new OpfsBackend(name, files, IndexLog.create(files.index, records, logBytes), records);
     } catch (error) {
       closeFiles(files);
       if (error instanceof RangeError) throw error;
@@ -98,22 +111,15 @@ export class OpfsBackend implements DiskStore {
     if (changes.length > 0) this.#use("Writing to", () => this.#commit(changes));
   }
 
-  async recordSeed(seed: Pick<DiskMetadata, "seededSha256" | "seedingSha256">): Promise<void> {
-    this.#checkOpen();
-    const { formatVersion, chunkBytes, chunkCount, lbaBytes } = this.#metadata;
-    this.#use("Recording the state of", () =>
-      this.#record({ formatVersion, chunkBytes, chunkCount, lbaBytes, ...seed }),
-    );
+  async recordSeed(seed: SeedRecord): Promise<void> {
+    const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
+    this.#describe({ ...geometry, ...seed });
   }
 
   async grow(capacityBytes: number): Promise<void> {
-    this.#checkOpen();
-    const chunkCount = Math.ceil(capacityBytes / this.chunkBytes);
-    if (!(chunkCount >= this.chunkCount && chunkCount < REMOVED)) {
-      throw new RangeError(`A disk of ${this.chunkCount * this.chunkBytes} bytes cannot become ${capacityBytes}.`);
-    }
-    this.#use("Enlarging", () => this.#record({ ...this.#metadata, chunkCount }));
-    this.#map.grow(chunkCount);
+    const metadata = grownMetadata(this.#metadata, capacityBytes);
+    this.#describe(metadata);
+    this.#map.grow(metadata.chunkCount);
   }
 
   async close(): Promise<void> {
@@ -129,7 +135,10 @@ export class OpfsBackend implements DiskStore {
     const data = new Uint8Array(this.chunkBytes);
     const length = this.#files.data.read(data, { at: slot * this.chunkBytes });
     if (length !== this.chunkBytes) {
-      throw new StorageError("io", `Chunk ${chunk} of disk "${this.#name}" is damaged: its file is too short.`);
+      throw new StorageError(
+        "io",
+        `Chunk ${chunk} of disk "${this.#name}" is damaged: its file is too short.`,
+      );
     }
     return data;
   }
@@ -153,22 +162,24 @@ export class OpfsBackend implements DiskStore {
     this.#trim(SPARE_SLOTS);
   }
 
-  #record(metadata: DiskMetadata): void {
-    this.#log.append(metadataRecord(metadata));
+  #describe(metadata: DiskMetadata): void {
+    this.#checkOpen();
+    this.#use("Recording the state of", () => this.#log.append(metadataRecord(metadata)));
     this.#metadata = metadata;
   }
 
   #writeLogAnew(): void {
     const chunks = this.#map.chunks();
     const entries = new Uint32Array(2 * chunks.length);
-    for (const [i, chunk] of chunks.entries()) entries.set([chunk, this.#map.slotOf(chunk) ?? REMOVED], 2 * i);
+    for (const [i, chunk] of chunks.entries())
+      entries.set([chunk, this.#map.slotOf(chunk) ?? REMOVED], 2 * i);
     try {
       this.#log.writeAnew([
         metadataRecord(this.#metadata),
         { kind: CHANGES, payload: new Uint8Array(entries.buffer) },
       ]);
     } catch {
-      this.#log.repair(); // no room: the old one goes on, as long as nothing of the new one is left
+      // No room: the old one goes on. append() first makes sure that nothing of the new one is left.
     }
   }
 
@@ -193,19 +204,9 @@ export class OpfsBackend implements DiskStore {
   }
 
   #checkOpen(): void {
-    if (!this.#open) throw new StorageError("unavailable", `Disk "${this.#name}" is not open: it was closed.`);
+    if (!this.#open)
+      throw new StorageError("unavailable", `Disk "${this.#name}" is not open: it was closed.`);
   }
-}
-
-function newMetadata({ capacityBytes, chunkBytes = DEFAULT_CHUNK_BYTES, lbaBytes = 512 }: NewDisk): DiskMetadata {
-  if (chunkBytes < 4096 || !Number.isInteger(Math.log2(chunkBytes))) {
-    throw new RangeError(`A chunk of ${chunkBytes} bytes is not a power of two of at least 4096.`);
-  }
-  const chunkCount = Math.ceil(capacityBytes / chunkBytes);
-  if (!(chunkCount > 0 && chunkCount < REMOVED)) {
-    throw new RangeError(`A disk cannot have ${capacityBytes} bytes.`);
-  }
-  return { formatVersion: INDEX_FORMAT_VERSION, chunkBytes, chunkCount, lbaBytes };
 }
 
 function metadataRecord(metadata: DiskMetadata): IndexRecord {
