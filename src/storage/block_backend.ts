@@ -7,6 +7,8 @@
 export interface BlockBackend {
   readonly chunkBytes: number;
   readonly chunkCount: number;
+  /** Present when the backend stores small changes more cheaply than whole chunks. */
+  readonly journal?: JournalTraits | undefined;
 
   /** The chunks that exist, ascending. Called once, when the disk is opened. */
   list(): Promise<number[]>;
@@ -28,6 +30,21 @@ export interface BlockBackend {
 export interface ChunkChange {
   readonly chunk: number;
   readonly data: Uint8Array<ArrayBuffer> | undefined;
+  /**
+   * The journal blocks of the chunk, ascending, outside of which `data` equals what the backend holds; a chunk that it
+   * does not hold counts as zeroes. It may then store these alone. Without a journal it means nothing.
+   */
+  readonly blocks?: readonly number[] | undefined;
+}
+
+/** When a change is worth the journal. The records must be folded into their chunk some time: commit it whole. */
+export interface JournalTraits {
+  /** Bytes of a journal block; divides `chunkBytes`. */
+  readonly blockBytes: number;
+  /** Most blocks of a chunk that are cheaper to store than the chunk. */
+  readonly blockLimit: number;
+  /** Most chunks that should have records at a time: what is not folded at a crash delays the next opening. */
+  readonly chunkLimit: number;
 }
 
 /** Why a backend refused. The device turns these into NVMe status codes. */

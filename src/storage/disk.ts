@@ -1,7 +1,8 @@
 import { StorageError } from "./block_backend.ts";
 import { BlockCache, type BlockCacheOptions } from "./block_cache.ts";
 import type { DiskStore, LbaBytes, NewDisk, SeedRecord } from "./disk_store.ts";
-import { databaseName, deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
+import { IndexedDbBackend } from "./indexeddb_backend.ts";
+import { databaseName, deleteDatabase } from "./indexeddb_database.ts";
 
 /** What a disk is, for the page to show. */
 export interface DiskDescription {

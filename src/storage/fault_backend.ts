@@ -1,4 +1,4 @@
-import type { BlockBackend, ChunkChange } from "./block_backend.ts";
+import type { BlockBackend, ChunkChange, JournalTraits } from "./block_backend.ts";
 
 /**
  * What goes wrong, and when. Each hook runs before the request reaches the wrapped backend: one that throws or
@@ -19,6 +19,7 @@ export function hang(): Promise<void> {
 export class FaultBackend implements BlockBackend {
   readonly chunkBytes: number;
   readonly chunkCount: number;
+  readonly journal: JournalTraits | undefined;
   readonly faults: Faults;
   readonly #inner: BlockBackend;
 
@@ -27,6 +28,7 @@ export class FaultBackend implements BlockBackend {
     this.faults = faults;
     this.chunkBytes = inner.chunkBytes;
     this.chunkCount = inner.chunkCount;
+    this.journal = inner.journal;
   }
 
   list(): Promise<number[]> {
@@ -40,7 +42,7 @@ export class FaultBackend implements BlockBackend {
 
   async commit(changes: readonly ChunkChange[]): Promise<void> {
     // The caller may change its arrays once commit() has returned, and the wrapped backend only sees them later.
-    const copy = changes.map(({ chunk, data }) => ({ chunk, data: data?.slice() }));
+    const copy = changes.map(change => ({ ...change, data: change.data?.slice() }));
     await this.faults.commit?.(copy);
     return this.#inner.commit(copy);
   }

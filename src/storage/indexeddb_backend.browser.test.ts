@@ -1,7 +1,10 @@
 import { describe, expect, it, vi } from "vitest";
 import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
 import type { NewDisk } from "./disk_store.ts";
-import { databaseName, deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
+import { IndexedDbBackend } from "./indexeddb_backend.ts";
+import { databaseName, deleteDatabase } from "./indexeddb_database.ts";
+import { readSnapshot } from "./indexeddb_snapshot.ts";
+import { describeJournal, JOURNAL_CHUNK_BYTES, JOURNAL_CHUNK_COUNT } from "./journal_conformance.ts";
 
 const geometry: NewDisk = { capacityBytes: CHUNK_BYTES * CHUNK_COUNT, chunkBytes: CHUNK_BYTES };
 let disks = 0;
@@ -11,6 +14,18 @@ describeBlockBackend("IndexedDbBackend", async () => {
   const name = freshName();
   return {
     backend: await IndexedDbBackend.open(name, geometry),
+    reopen: () => IndexedDbBackend.open(name),
+  };
+});
+
+describeJournal("IndexedDbBackend", async () => {
+  const name = freshName();
+  const journaled = {
+    capacityBytes: JOURNAL_CHUNK_BYTES * JOURNAL_CHUNK_COUNT,
+    chunkBytes: JOURNAL_CHUNK_BYTES,
+  };
+  return {
+    backend: await IndexedDbBackend.open(name, journaled),
     reopen: () => IndexedDbBackend.open(name),
   };
 });
@@ -168,5 +183,182 @@ describe("IndexedDbBackend", () => {
       message: expect.stringContaining("IndexedDB"),
     });
     vi.unstubAllGlobals();
+  });
+});
+
+describe("format version 1", () => {
+  /** A database as the first version of this backend made it. */
+  async function makeVersion1(name: string, record: unknown): Promise<void> {
+    const db = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(databaseName(name), 1);
+      request.onupgradeneeded = () => {
+        request.result.createObjectStore("chunks").put(filled(5), 3);
+        request.result.createObjectStore("metadata").put(record, "disk");
+      };
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    db.close();
+  }
+
+  const version1 = {
+    formatVersion: 1,
+    chunkBytes: CHUNK_BYTES,
+    chunkCount: CHUNK_COUNT,
+    seededSha256: "abc",
+  };
+  const version2 = { ...version1, formatVersion: 2, lbaBytes: 512 };
+
+  it("is converted when it is opened, and keeps everything", async () => {
+    const name = freshName();
+    await makeVersion1(name, version1);
+    const backend = await IndexedDbBackend.open(name);
+    expect(backend.metadata).toEqual(version2);
+    expect(await backend.list()).toEqual([3]);
+    expect(await backend.read([3])).toEqual([filled(5)]);
+    await backend.commit([{ chunk: 4, data: filled(6) }]);
+    await backend.close();
+    const raw = await openRaw(name);
+    expect([raw.version, ...raw.objectStoreNames]).toEqual([2, "chunks", "journal", "metadata"]);
+    raw.close();
+    const again = await IndexedDbBackend.open(name);
+    expect(again.metadata).toEqual(version2);
+    expect(await again.list()).toEqual([3, 4]);
+    await again.close();
+  });
+
+  it("can be copied without being converted", async () => {
+    const name = freshName();
+    await makeVersion1(name, version1);
+    const { metadata, chunks } = await readSnapshot(name);
+    expect(metadata).toEqual(version2);
+    expect([...chunks]).toEqual([[3, filled(5)]]);
+    const raw = await openRaw(name);
+    expect(raw.version).toBe(1);
+    raw.close();
+  });
+
+  it("is refused and left alone when its record says something else", async () => {
+    const name = freshName();
+    await makeVersion1(name, { formatVersion: 12 });
+    await expect(IndexedDbBackend.open(name, geometry)).rejects.toMatchObject({
+      kind: "unavailable",
+      message: expect.stringContaining("format version 12"),
+    });
+    const raw = await openRaw(name);
+    expect([raw.version, ...raw.objectStoreNames]).toEqual([1, "chunks", "metadata"]);
+    raw.close();
+  });
+});
+
+describe("the geometry", () => {
+  it("has logical blocks of 512 or 4096 bytes", async () => {
+    const names = [freshName(), freshName()];
+    await (await IndexedDbBackend.open(names[0], geometry)).close();
+    await (await IndexedDbBackend.open(names[1], { ...geometry, lbaBytes: 4096 })).close();
+    const found: number[] = [];
+    for (const name of names) {
+      const backend = await IndexedDbBackend.open(name);
+      found.push(backend.metadata.lbaBytes);
+      await backend.close();
+    }
+    expect(found).toEqual([512, 4096]);
+    const odd = { ...geometry, lbaBytes: 520 as 512 };
+    await expect(IndexedDbBackend.open(freshName(), odd)).rejects.toThrow(RangeError);
+  });
+
+  it("grows, durably, and never shrinks", async () => {
+    const name = freshName();
+    const backend = await IndexedDbBackend.open(name, geometry);
+    await backend.recordSeed({ seededSha256: "abc" });
+    await backend.commit([{ chunk: 1, data: filled(1) }]);
+    for (const bytes of [0, CHUNK_BYTES, geometry.capacityBytes, Number.NaN]) {
+      await expect(backend.grow(bytes)).rejects.toThrow(RangeError);
+    }
+    await expect(backend.read([CHUNK_COUNT])).rejects.toThrow(RangeError);
+    await backend.grow(geometry.capacityBytes + 1);
+    expect(backend.chunkCount).toBe(CHUNK_COUNT + 1);
+    expect(await backend.read([CHUNK_COUNT])).toEqual([undefined]);
+    await backend.commit([{ chunk: CHUNK_COUNT, data: filled(2) }]);
+    await backend.close();
+    const again = await IndexedDbBackend.open(name);
+    expect(again.metadata).toMatchObject({ chunkCount: CHUNK_COUNT + 1, seededSha256: "abc" });
+    expect(await again.read([1, CHUNK_COUNT])).toEqual([filled(1), filled(2)]);
+    await again.close();
+  });
+});
+
+describe("the journal", () => {
+  const chunkBytes = 65536;
+  const journaled = { capacityBytes: 64 * chunkBytes, chunkBytes };
+  const patch = (chunk: number, value: number) => ({
+    chunk,
+    data: new Uint8Array(chunkBytes).fill(value),
+    blocks: [1],
+  });
+
+  const isEqual = (a: Uint8Array | undefined, b: Uint8Array | undefined) =>
+    a !== undefined && a.length === b?.length && a.every((byte, i) => byte === b[i]);
+
+  async function records(name: string): Promise<number> {
+    const raw = await openRaw(name);
+    const request = raw.transaction("journal").objectStore("journal").count();
+    const count = await new Promise<number>(resolve => {
+      request.onsuccess = () => resolve(request.result);
+    });
+    raw.close();
+    return count;
+  }
+
+  it("takes the blocks of small changes and is empty again after the next opening", async () => {
+    const name = freshName();
+    const backend = await IndexedDbBackend.open(name, journaled);
+    const chunks = Array.from({ length: 40 }, (_, chunk) => chunk);
+    await backend.commit(chunks.map(chunk => patch(chunk, chunk + 1)));
+    expect(await records(name)).toBe(40);
+    const contents = await backend.read(chunks);
+    const again = await IndexedDbBackend.open(name);
+    expect(await records(name)).toBe(0);
+    const back = await again.read(chunks);
+    expect(chunks.filter(chunk => !isEqual(back[chunk], contents[chunk]))).toEqual([]);
+    expect(back[5]?.subarray(4095, 4097)).toEqual(new Uint8Array([0, 6]));
+    await again.close();
+  });
+
+  it("is read, and not lost, when there is no room to fold it", async () => {
+    const name = freshName();
+    const backend = await IndexedDbBackend.open(name, journaled);
+    await backend.commit([patch(3, 7)]);
+    const contents = await backend.read([3]);
+    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore) {
+      const { transaction } = this;
+      Object.defineProperty(transaction, "error", { value: new DOMException("full", "QuotaExceededError") });
+      transaction.abort();
+      return undefined as unknown as IDBRequest<IDBValidKey>;
+    });
+    const again = await IndexedDbBackend.open(name);
+    put.mockRestore();
+    expect(await records(name)).toBe(1);
+    expect(await again.list()).toEqual([3]);
+    expect(await again.read([3])).toEqual(contents);
+    await again.close();
+  });
+
+  it("reports a damaged record instead of handing it out", async () => {
+    const name = freshName();
+    const backend = await IndexedDbBackend.open(name, journaled);
+    await backend.commit([patch(3, 7)]);
+    const raw = await openRaw(name);
+    const transaction = raw.transaction("journal", "readwrite");
+    transaction.objectStore("journal").put(new Uint8Array(7), (3 * chunkBytes) / 4096 + 1);
+    await new Promise(resolve => {
+      transaction.oncomplete = resolve;
+    });
+    raw.close();
+    await expect(backend.read([3])).rejects.toMatchObject({
+      kind: "io",
+      message: expect.stringContaining("Chunk 3"),
+    });
+    await backend.close();
   });
 });

@@ -1,57 +1,97 @@
-import { get, getMany, keys, type UseStore } from "idb-keyval";
-import { type ChunkChange, StorageError } from "./block_backend.ts";
+import { promisifyRequest } from "idb-keyval";
+import { type ChunkChange, type JournalTraits, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
 import {
   type DiskMetadata,
   type DiskStore,
   grownMetadata,
   type NewDisk,
-  newMetadata,
   type SeedRecord,
 } from "./disk_store.ts";
+import {
+  chunkOfKey,
+  JOURNAL_BLOCK_BYTES,
+  journalKeys,
+  putBlocks,
+  putChunk,
+  readChunk,
+} from "./indexeddb_chunks.ts";
+import {
+  checkMetadata,
+  finished,
+  METADATA_KEY,
+  OWNER_KEY,
+  openDatabase,
+  type StoreName,
+} from "./indexeddb_database.ts";
 import { storageErrorFrom } from "./indexeddb_errors.ts";
 
-/** Raised whenever the meaning of what is stored changes. A disk of another version is refused, not guessed at. */
-const FORMAT_VERSION = 1;
-
-const METADATA_KEY = "disk";
-
-export function databaseName(disk: string): string {
-  return `doorbell-disk-${disk}`;
-}
+/** A block costs about 0.1 ms, a chunk of 256 KiB about 3 ms. */
+const JOURNAL_BLOCK_LIMIT = 16;
+/** What is in the journal after a crash is folded at the next opening: at most 32 MiB of chunks to read and write. */
+const JOURNAL_CHUNK_LIMIT = 128;
+/** Chunks folded in one transaction. */
+const FOLD_CHUNKS = 16;
 
 /**
- * A disk in one IndexedDB database: object store "chunks" (key: chunk number, value: Uint8Array) and object store
- * "metadata" with one record. Every commit is one transaction of durability "strict".
+ * A disk in one IndexedDB database: object stores "chunks" (key: chunk number), "journal" (key: number of a 4 KiB block;
+ * lies over the chunks) and "metadata". Every commit is one transaction of durability "strict".
+ *
+ * A backend that was opened later is the owner: each transaction that writes first looks whether this one still is.
  */
 export class IndexedDbBackend implements DiskStore {
   readonly chunkBytes: number;
+  readonly journal: JournalTraits | undefined;
   readonly #name: string;
   readonly #db: IDBDatabase;
   #metadata: DiskMetadata;
+  /** What the database names as owner once this backend has written to it. */
+  readonly #token = crypto.randomUUID();
+  /** The owner that this one takes the disk from; its token is replaced in the first transaction that succeeds. */
+  #predecessor: { readonly token: unknown } | undefined;
+  /** Chunks that have, or may soon have, journal records, each with the number of its latest journaled change. */
+  readonly #journaled = new Map<number, number>();
+  #changeNumber = 0;
   /** Why the database can no longer be used; undefined while it can. */
   #closedBecause: string | undefined;
 
-  private constructor(name: string, db: IDBDatabase, metadata: DiskMetadata) {
+  private constructor(name: string, db: IDBDatabase, metadata: DiskMetadata, predecessor: unknown) {
     this.#name = name;
     this.#db = db;
     this.#metadata = metadata;
+    this.#predecessor = { token: predecessor };
     this.chunkBytes = metadata.chunkBytes;
-    db.onversionchange = () => this.#release("another tab deletes it");
+    if (this.chunkBytes > JOURNAL_BLOCK_BYTES) {
+      this.journal = {
+        blockBytes: JOURNAL_BLOCK_BYTES,
+        blockLimit: Math.min(JOURNAL_BLOCK_LIMIT, this.chunkBytes / JOURNAL_BLOCK_BYTES / 4),
+        chunkLimit: JOURNAL_CHUNK_LIMIT,
+      };
+    }
+    db.onversionchange = ({ newVersion }) =>
+      this.#release(
+        newVersion === null ? "another tab deletes it" : "another tab converts it to a newer format",
+      );
     db.onclose = () => this.#release("the browser closed its database; reload the page to open it again");
   }
 
   /**
-   * Opens disk `name`, or creates it as `create` says when there is none.
+   * Opens disk `name`, or creates it as `create` says when there is none, and takes it from whoever had it open.
    * Rejects with StorageError: "unavailable" (no such disk, unknown format, no IndexedDB), "no-space" or "io".
    */
   static async open(name: string, create?: NewDisk): Promise<IndexedDbBackend> {
     const db = await openDatabase(name, create);
     try {
-      const metadata = await get<unknown>(METADATA_KEY, storeOf(db, "metadata")).catch(error => {
+      const [metadata, owner] = await Promise.all(
+        [METADATA_KEY, OWNER_KEY].map(key =>
+          promisifyRequest<unknown>(db.transaction("metadata").objectStore("metadata").get(key)),
+        ),
+      ).catch(error => {
         throw storageErrorFrom(error, `Reading the description of disk "${name}" failed`);
       });
-      return new IndexedDbBackend(name, db, checkMetadata(name, metadata));
+      const backend = new IndexedDbBackend(name, db, checkMetadata(name, db, metadata), owner);
+      await backend.#begin();
+      return backend;
     } catch (error) {
       db.close();
       throw error;
@@ -66,6 +106,10 @@ export class IndexedDbBackend implements DiskStore {
     return this.#metadata.chunkCount;
   }
 
+  get isOpen(): boolean {
+    return this.#closedBecause === undefined;
+  }
+
   recordSeed(seed: SeedRecord): Promise<void> {
     const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
     return this.#describe({ ...geometry, ...seed });
@@ -75,60 +119,129 @@ export class IndexedDbBackend implements DiskStore {
     await this.#describe(grownMetadata(this.#metadata, capacityBytes));
   }
 
-  async #describe(metadata: DiskMetadata): Promise<void> {
-    await this.#run("metadata", "readwrite", "Recording the disk's state", store => {
-      store.put(metadata, METADATA_KEY);
-      return finished(store.transaction);
-    });
-    this.#metadata = metadata;
-  }
-
-  list(): Promise<number[]> {
-    return this.#use("Listing the disk's chunks", () => keys<number>(storeOf(this.#db, "chunks")));
+  async list(): Promise<number[]> {
+    const stored = await this.#use("Listing the chunks of", () =>
+      promisifyRequest(this.#db.transaction("chunks").objectStore("chunks").getAllKeys()),
+    );
+    return [...new Set([...(stored as number[]), ...this.#journaled.keys()])].sort((a, b) => a - b);
   }
 
   async read(chunks: readonly number[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     checkChunks(this, chunks);
-    const values = await this.#use("Reading from the disk", () =>
-      getMany<unknown>([...chunks], storeOf(this.#db, "chunks")),
-    );
-    return values.map((value, i) => {
-      if (value === undefined || isChunk(value, this.chunkBytes)) return value;
-      throw new StorageError(
-        "io",
-        `Chunk ${chunks[i]} of disk "${this.#name}" is damaged: it is not ${this.chunkBytes} bytes long.`,
+    if (chunks.length === 0) return [];
+    return this.#use("Reading from", () => {
+      const isJournaled = chunks.map(chunk => this.#journaled.has(chunk));
+      const transaction = this.#db.transaction(isJournaled.includes(true) ? ["chunks", "journal"] : "chunks");
+      const store = transaction.objectStore("chunks");
+      return Promise.all(
+        chunks.map((chunk, i) => {
+          const journal = isJournaled[i] ? transaction.objectStore("journal") : undefined;
+          return readChunk(store, journal, chunk, this.chunkBytes);
+        }),
       );
     });
   }
 
   async commit(changes: readonly ChunkChange[]): Promise<void> {
     checkChanges(this, changes);
+    const whole = changes.filter(({ blocks }) => !blocks || !this.journal);
+    const before = whole.map(({ chunk }) => this.#journaled.get(chunk));
+    // Journaled changes alone leave "chunks" free to be read meanwhile.
+    const stores: StoreName[] = whole.length > 0 ? ["chunks", "journal"] : ["journal"];
     // put() serialises the data at once, and all of this runs before the first await: that is the copy we promise.
-    await this.#run("chunks", "readwrite", "Writing to the disk", store => {
-      try {
-        for (const { chunk, data } of changes) {
-          if (data) store.put(isWhole(data) ? data : data.slice(), chunk);
-          else store.delete(chunk);
+    await this.#write(stores, "Writing to", transaction => {
+      const journal = transaction.objectStore("journal");
+      for (const { chunk, data, blocks } of changes) {
+        if (this.journal && data && blocks) {
+          this.#journaled.set(chunk, ++this.#changeNumber);
+          putBlocks(journal, chunk, data, blocks);
+          continue;
         }
-      } catch (error) {
-        store.transaction.abort(); // else the changes before the bad one would be committed
-        throw error;
+        const chunks = transaction.objectStore("chunks");
+        if (data) putChunk(chunks, chunk, data);
+        else chunks.delete(chunk);
+        if (this.#journaled.has(chunk)) journal.delete(journalKeys(chunk, this.chunkBytes));
       }
-      return finished(store.transaction);
     });
+    for (const [i, { chunk }] of whole.entries()) {
+      if (this.#journaled.get(chunk) === before[i]) this.#journaled.delete(chunk);
+    }
   }
 
   async close(): Promise<void> {
     this.#release("it was closed");
   }
 
-  #run(
-    storeName: StoreName,
-    mode: IDBTransactionMode,
+  /** Becomes the owner, and folds what the one before has left in the journal. */
+  async #begin(): Promise<void> {
+    // Without room the disk can still be read, and the first write that succeeds makes it ours.
+    const isFull = await this.#unlessFull(this.#write([], "Opening", () => {}));
+    const keys = await this.#use("Reading the journal of", () =>
+      promisifyRequest(this.#db.transaction("journal").objectStore("journal").getAllKeys()),
+    );
+    for (const key of keys as number[]) this.#journaled.set(chunkOfKey(key, this.chunkBytes), 0);
+    if (!isFull) await this.#unlessFull(this.#fold([...this.#journaled.keys()]));
+  }
+
+  async #fold(chunks: readonly number[]): Promise<void> {
+    for (let at = 0; at < chunks.length; at += FOLD_CHUNKS) {
+      const batch = chunks.slice(at, at + FOLD_CHUNKS);
+      const contents = await this.read(batch);
+      await this.commit(batch.map((chunk, i) => ({ chunk, data: contents[i] })));
+    }
+  }
+
+  /** Resolves with whether it failed for want of room. */
+  async #unlessFull(work: Promise<void>): Promise<boolean> {
+    try {
+      await work;
+      return false;
+    } catch (error) {
+      if (error instanceof StorageError && error.kind === "no-space") return true;
+      throw error;
+    }
+  }
+
+  async #describe(metadata: DiskMetadata): Promise<void> {
+    await this.#write([], "Recording the state of", transaction => {
+      transaction.objectStore("metadata").put(metadata, METADATA_KEY);
+    });
+    this.#metadata = metadata;
+  }
+
+  /**
+   * One durable transaction on `stores` and "metadata". `body` must not wait; what it throws undoes everything. So does
+   * the fence: the question who the owner is travels in front of the body's requests, and costs no time.
+   */
+  #write(
+    stores: readonly StoreName[],
     doing: string,
-    body: (store: IDBObjectStore) => Promise<void>,
+    body: (transaction: IDBTransaction) => void,
   ): Promise<void> {
-    return this.#use(doing, () => storeOf(this.#db, storeName)(mode, body));
+    return this.#use(doing, async () => {
+      const transaction = this.#db.transaction([...stores, "metadata"], "readwrite", {
+        durability: "strict",
+      });
+      const metadata = transaction.objectStore("metadata");
+      const owner = metadata.get(OWNER_KEY);
+      owner.onsuccess = () => {
+        if (owner.result === this.#token) return;
+        if (this.#predecessor && owner.result === this.#predecessor.token) {
+          metadata.put(this.#token, OWNER_KEY);
+          return;
+        }
+        this.#release("another tab has taken this disk over. To have it here again, reload this page");
+        transaction.abort();
+      };
+      try {
+        body(transaction);
+      } catch (error) {
+        transaction.abort();
+        throw error;
+      }
+      await finished(transaction);
+      this.#predecessor = undefined;
+    });
   }
 
   async #use<T>(doing: string, work: () => Promise<T>): Promise<T> {
@@ -137,7 +250,7 @@ export class IndexedDbBackend implements DiskStore {
       return await work();
     } catch (error) {
       this.#checkOpen();
-      throw storageErrorFrom(error, `${doing} "${this.#name}" failed`);
+      throw storageErrorFrom(error, `${doing} disk "${this.#name}" failed`);
     }
   }
 
@@ -147,117 +260,8 @@ export class IndexedDbBackend implements DiskStore {
     }
   }
 
-  get isOpen(): boolean {
-    return this.#closedBecause === undefined;
-  }
-
   #release(because: string): void {
     this.#closedBecause ??= because;
     this.#db.close();
   }
-}
-
-/** Deletes a disk's database. Waits for connections that are just closing; rejects when one stays open. */
-export function deleteDatabase(name: string, timeoutMs = 5000): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = factory().deleteDatabase(databaseName(name));
-    const timer = setTimeout(
-      () =>
-        reject(
-          new StorageError(
-            "unavailable",
-            `Disk "${name}" is still open elsewhere. Close the other tab, then delete it again.`,
-          ),
-        ),
-      timeoutMs,
-    );
-    request.onsuccess = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    request.onerror = () => {
-      clearTimeout(timer);
-      reject(storageErrorFrom(request.error, `Deleting disk "${name}" failed`));
-    };
-  });
-}
-
-type StoreName = "chunks" | "metadata";
-
-/**
- * idb-keyval's createStore knows no durability and opens a database of its own; this store uses ours, and starts its
- * transaction synchronously.
- */
-function storeOf(db: IDBDatabase, storeName: StoreName): UseStore {
-  return async (mode, callback) =>
-    callback(db.transaction(storeName, mode, { durability: "strict" }).objectStore(storeName));
-}
-
-/** Resolves at "complete". A full disk shows only here: the transaction aborts, no request reports an error. */
-function finished(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
-  });
-}
-
-function factory(): IDBFactory {
-  if (typeof indexedDB === "undefined") {
-    throw new StorageError(
-      "unavailable",
-      "This browser offers no IndexedDB here, so a disk cannot be kept. Leave private browsing or use another browser.",
-    );
-  }
-  return indexedDB;
-}
-
-function openDatabase(name: string, create: NewDisk | undefined): Promise<IDBDatabase> {
-  const created = create && newMetadata(FORMAT_VERSION, create);
-  return new Promise((resolve, reject) => {
-    const request = factory().open(databaseName(name), FORMAT_VERSION);
-    let missing = false;
-    request.onupgradeneeded = () => {
-      if (!created) {
-        missing = true;
-        request.transaction?.abort(); // leaves no empty database behind
-        return;
-      }
-      request.result.createObjectStore("chunks");
-      // In the upgrade's own transaction: a database without its description never exists.
-      request.result.createObjectStore("metadata").put(created, METADATA_KEY);
-    };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => {
-      if (missing) reject(new StorageError("unavailable", `There is no disk "${name}".`));
-      else if (request.error?.name === "VersionError") reject(unknownFormat(name, "newer"));
-      else reject(storageErrorFrom(request.error, `Opening disk "${name}" failed`));
-    };
-  });
-}
-
-function checkMetadata(name: string, value: unknown): DiskMetadata {
-  const metadata = value as DiskMetadata | undefined;
-  if (metadata?.formatVersion !== FORMAT_VERSION) {
-    throw unknownFormat(name, String(metadata?.formatVersion ?? "unknown"));
-  }
-  return { ...metadata, lbaBytes: metadata.lbaBytes ?? 512 };
-}
-
-function unknownFormat(name: string, version: string): StorageError {
-  return new StorageError(
-    "unavailable",
-    `Disk "${name}" has format version ${version}; this Doorbell reads version ${FORMAT_VERSION}. ` +
-      "Use the Doorbell that made it, or delete the disk.",
-  );
-}
-
-function isChunk(value: unknown, chunkBytes: number): value is Uint8Array<ArrayBuffer> {
-  return (
-    value instanceof Uint8Array && value.byteLength === chunkBytes && value.buffer instanceof ArrayBuffer
-  );
-}
-
-/** Storing a view stores its whole buffer. */
-function isWhole(data: Uint8Array<ArrayBuffer>): boolean {
-  return data.byteLength === data.buffer.byteLength;
 }
