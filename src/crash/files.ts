@@ -18,8 +18,8 @@ export interface FileStep {
 
 /** Shell functions for the guest. Each fails if anything in it does. */
 export const FILE_FUNCTIONS = `F=${DIRECTORY}
-replace() { gen $1 $2 $3 >$F/f$1.new && fsync $F/f$1.new && mv $F/f$1.new $F/f$1 && fsync $F; }
-append() { echo "entry $1" >>$F/${LOG} && fsync $F/${LOG}; }`;
+replace() { gen $1 $2 $3 >$F/f$1.new && sync $F/f$1.new && mv $F/f$1.new $F/f$1 && sync $F; }
+append() { echo "entry $1" >>$F/${LOG} && sync $F/${LOG}; }`;
 
 /** Between the log and the sums in what READ_FILES prints. */
 const SEPARATOR = "\n--- files\n";
@@ -52,7 +52,7 @@ export class Files {
     this.#lastVersion += 1;
     const version = this.#lastVersion;
     const file = random.integer(0, FILES - 1);
-    const blocks = random.integer(1, random.chance(0.8) ? 4 : 64);
+    const blocks = random.integer(1, random.chance(0.8) ? 4 : 32);
     const md5 = createHash("md5");
     for (let block = 0; block < blocks; block++) md5.update(blockContent(file + block, version));
     this.#versions[file].push({ version, md5: md5.digest("hex") });
@@ -95,7 +95,7 @@ export class Files {
     this.tidy =
       wrong === -1
         ? undefined
-        : `head -n ${whole} ${file} >${file}.new && fsync ${file}.new && mv ${file}.new ${file} && fsync ${DIRECTORY}`;
+        : `head -n ${whole} ${file} >${file}.new && sync ${file}.new && mv ${file}.new ${file} && sync ${DIRECTORY}`;
     if (whole >= this.#logged && lines.length <= this.#begun) {
       this.#logged = whole;
       this.#begun = whole;

@@ -2,8 +2,8 @@
 import { BLOCK_BYTES, blockContent } from "./content.ts";
 import type { Random } from "./random.ts";
 
-/** The part of the disk that is used: 8 chunks of 256 KiB. All of it comes back over the serial port in each round. */
-export const RAW_BLOCKS = 512;
+/** The part of the disk that is used: 4 chunks of 256 KiB. All of it comes back over the serial port in each round. */
+export const RAW_BLOCKS = 256;
 export const RAW_BYTES = RAW_BLOCKS * BLOCK_BYTES;
 /** The guest's name for the disk that is written raw. */
 export const RAW_DEVICE = "/dev/nvme0n2";
@@ -160,8 +160,8 @@ export class RawDisk {
     }
   }
 
-  /** Mostly a few blocks, sometimes more than a chunk. `half` keeps it in the first (0) or second (1) half. */
-  #newChange(random: Random, zeroes: boolean, most = 256, half?: 0 | 1): Change {
+  /** Mostly a few blocks, sometimes so many that they lie in two or three chunks. `half` keeps it in the first (0) or second (1) half. */
+  #newChange(random: Random, zeroes: boolean, most = 96, half?: 0 | 1): Change {
     const blocks = random.integer(1, random.chance(0.6) ? Math.min(8, most) : most);
     const room = half === undefined ? RAW_BLOCKS : RAW_BLOCKS / 2;
     const first = random.integer(0, room - blocks) + (half === 1 ? room : 0);

@@ -14,7 +14,7 @@ import { RAW_BYTES, RAW_DEVICE, RAW_FUNCTIONS, RawDisk, type Violation } from ".
 /** Rounds take these in turn. */
 const servingModes: readonly ServingMode[] = ["iothread+poll", "iothread", "mainloop", "mmio"];
 /** The browser is killed after so many acknowledged steps of work … */
-const STEPS = { min: 1, max: 12 };
+const STEPS = { min: 1, max: 8 };
 /** … and so many milliseconds more, about the length of a step or two. */
 const DELAY_MS = { min: 0, max: 400 };
 /** … or of booting: from opening the disks to the prompt. */

@@ -95,6 +95,8 @@ export class NvmeController implements AdminServices {
   /** The guest has set CC.EN again before the reset was over. */
   #enableWhenReset = false;
   #shutdownRequested = 0;
+  /** The Format NVM command that waits for the serving side; one that a reset has taken away is not answered. */
+  #formatCid: number | undefined;
 
   constructor(options: ControllerOptions) {
     this.memory = options.memory;
@@ -244,6 +246,7 @@ export class NvmeController implements AdminServices {
     this.#adminQueue = undefined;
     this.completionQueues.restart(undefined);
     this.#deletions.clear();
+    this.#formatCid = undefined;
     this.features = this.#newFeatures();
     this.asyncEvents = this.#newAsyncEvents();
     this.#interrupts.mask = 0;
@@ -364,7 +367,7 @@ export class NvmeController implements AdminServices {
       const tail = this.#shadows.enabled ? this.#shadows.tail(qid) : shared.getSq(qid, SqWord.TAIL);
       if (tail !== shared.getSq(qid, SqWord.HEAD)) return true;
     }
-    return this.#resetting || this.#deletions.size > 0;
+    return this.#resetting || this.#deletions.size > 0 || this.#formatCid !== undefined;
   }
 
   /**
@@ -378,6 +381,7 @@ export class NvmeController implements AdminServices {
     this.#takeAcknowledgements();
     this.#takeCompletions();
     this.#takeDeletions();
+    this.#takeFormat();
     this.#runAdminCommands();
     if (this.#shadows.enabled) {
       this.#shadows.readHeads(this.completionQueues.io);
@@ -453,6 +457,16 @@ export class NvmeController implements AdminServices {
       if (cq) cq.submissionQueues -= 1;
       this.#completeAdmin(cid, Status.success, 0);
     }
+  }
+
+  /** Format NVM completes when what it deleted is durably gone. */
+  #takeFormat(): void {
+    if (this.#formatCid === undefined || this.#formatting) return;
+    const status = this.#shared.getControl(Control.FORMAT_STATUS);
+    const nsid = this.#shared.getControl(Control.FORMAT_NSID) >>> 0;
+    this.#completeAdmin(this.#formatCid, status, 0);
+    if (status !== Status.success) this.#errorLog.add(0, this.#formatCid, status, nsid);
+    this.#formatCid = undefined;
   }
 
   #runAdminCommands(): void {
@@ -549,6 +563,19 @@ export class NvmeController implements AdminServices {
     );
     if (status === Status.success) this.#host.notifyServer();
     return status;
+  }
+
+  startFormat(nsid: number, cid: number): boolean {
+    if (this.#formatting) return false;
+    this.#formatCid = cid;
+    this.#shared.setControl(Control.FORMAT_NSID, nsid | 0);
+    this.#shared.addControl(Control.FORMAT);
+    this.#host.notifyServer();
+    return true;
+  }
+
+  get #formatting(): boolean {
+    return this.#shared.getControl(Control.FORMAT) !== this.#shared.getControl(Control.FORMAT_ACK);
   }
 
   featuresChanged(): void {

@@ -3,4 +3,6 @@ export const Effect = {
   supported: 1 << 0,
   /** Logical block content change. */
   changesBlocks: 1 << 1,
+  /** Command Submission and Execution, 18:16: no other command to the same namespace may be outstanding. */
+  aloneOnNamespace: 1 << 16,
 } as const;

@@ -24,8 +24,14 @@ export const Control = {
   WRITE_CACHE: OWN + 6,
   /** vCPU: highest queue id in use, so that the server need not look at all of them. */
   HIGHEST_SQ: OWN + 7,
+  /** vCPU: goes up by one at each Format NVM command, and which namespace it is for (FFFFFFFFh: all). */
+  FORMAT: OWN + 8,
+  FORMAT_NSID: OWN + 9,
+  /** Server: the format it has finished, and the command's status. */
+  FORMAT_ACK: OWN + 10,
+  FORMAT_STATUS: OWN + 11,
   /** Server: KiB that namespace 1, 2, … take (thin provisioning). */
-  ALLOCATED_KIB: OWN + 8,
+  ALLOCATED_KIB: OWN + 12,
 } as const;
 export const MAX_NAMESPACES = 16;
 const CONTROL_WORDS = Control.ALLOCATED_KIB + MAX_NAMESPACES;

@@ -47,7 +47,8 @@ describe("Identify (5.15)", () => {
     expect(4096 << data.getUint8(77)).toBe(2 << 20); // MDTS
     expect(data.getUint32(80, true)).toBe(rig.read(8)); // VER is VS
     expect(data.getUint8(111)).toBe(1); // CNTRLTYPE: I/O
-    expect(data.getUint16(256, true)).toBe(0x100); // OACS: Doorbell Buffer Config alone
+    expect(data.getUint16(256, true)).toBe(0x102); // OACS: Doorbell Buffer Config, Format NVM
+    expect(data.getUint8(524)).toBe(0); // FNA: by namespace, no cryptographic erase
     expect(data.getUint8(259) + 1).toBe(4); // AERL
     expect(data.getUint8(261) & 6).toBe(6); // LPA: effects, offsets
     expect(data.getUint8(262) + 1).toBe(ERROR_LOG_ENTRIES); // ELPE
@@ -168,7 +169,7 @@ describe("Identify (5.15)", () => {
 describe("every admin command", () => {
   it("invalid opcodes, fused commands and SGLs are refused (4.2)", async () => {
     const rig = await enabled();
-    for (const opcode of [0x03, 0x0d, 0x10, 0x18, 0x80, 0xc0, 0xff]) {
+    for (const opcode of [0x03, 0x0d, 0x10, 0x18, 0x81, 0xc0, 0xff]) {
       expect((await rig.command({ opcode })).status).toBe(INVALID_OPCODE);
     }
     for (const flags of [1, 2, 0x40, 0x80]) {
@@ -261,7 +262,8 @@ describe("Get Log Page (5.14)", () => {
       Array.from({ length: 256 }, (_, opcode) => opcode).filter(
         opcode => (view.getUint32(from + opcode * 4, true) & 1) !== 0,
       );
-    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x7c]);
+    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x7c, 0x80]);
+    expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0003); // LBCC, CSE: alone on the namespace
     expect(supported(1024)).toEqual([0, 1, 2, 8, 9]);
     const changes = [0, 1, 2, 8, 9].map(opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1);
     expect(changes).toEqual([0, 1, 0, 1, 1]); // LBCC

@@ -3,6 +3,7 @@ import { AdminOpcode } from "../spec/opcodes.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
+import { formatNvm } from "./format.ts";
 import {
   activeNamespaces,
   Cns,
@@ -23,9 +24,9 @@ export interface AdminCommandEntry {
   execute(services: AdminServices, command: AdminCommand): AdminResult;
 }
 
-const entry = (name: string, execute: AdminCommandEntry["execute"]): AdminCommandEntry => ({
+const entry = (name: string, execute: AdminCommandEntry["execute"], effects = 0): AdminCommandEntry => ({
   name,
-  effects: Effect.supported,
+  effects: Effect.supported | effects,
   execute,
 });
 
@@ -40,6 +41,7 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
+  [AdminOpcode.formatNvm, entry("Format NVM", formatNvm, Effect.changesBlocks | Effect.aloneOnNamespace)],
 ]);
 
 const doorbellExtensions: Readonly<Record<ShadowExtension, ReadonlyMap<number, AdminCommandEntry>>> = {

@@ -32,6 +32,7 @@ export interface ControllerIdentity {
 }
 
 /** Optional Admin Command Support (OACS). */
+const OACS_FORMAT_NVM = 1 << 1;
 const OACS_DOORBELL_BUFFER_CONFIG = 1 << 8;
 /** Optional NVM Command Support (ONCS). */
 const ONCS_DATASET_MANAGEMENT = 1 << 2;
@@ -56,7 +57,8 @@ export function identifyController(
   view.setUint32(84, 100_000, true); // RTD3R, µs
   view.setUint32(88, 5_000_000, true); // RTD3E, µs: a shutdown flushes to the browser's storage
   data[111] = 1; // CNTRLTYPE: I/O controller
-  view.setUint16(256, options.shadowDoorbells === "dbbuf" ? OACS_DOORBELL_BUFFER_CONFIG : 0, true); // OACS
+  const doorbellBuffers = options.shadowDoorbells === "dbbuf" ? OACS_DOORBELL_BUFFER_CONFIG : 0;
+  view.setUint16(256, OACS_FORMAT_NVM | doorbellBuffers, true); // OACS
   data[258] = 3; // ACL: four Abort commands, 0's based
   data[259] = AER_LIMIT - 1; // AERL, 0's based
   data[260] = 0b0000_0011; // FRMW: one slot, read only
@@ -69,6 +71,7 @@ export function identifyController(
   data[513] = 0x44; // CQES: 16 bytes
   view.setUint32(516, highestNsid(namespaces), true); // NN
   view.setUint16(520, ONCS_DATASET_MANAGEMENT | ONCS_WRITE_ZEROES, true); // ONCS
+  // FNA (524) stays 0: a format is of one namespace unless all are named; no cryptographic erase.
   data[525] = 0b0000_0111; // VWC: present; Flush takes NSID FFFFFFFFh
   // AWUN, AWUPF (526, 528) stay 0: one logical block. The namespaces promise more (NAWUPF).
   putAscii(data, 768, 256, identity.subsystemNqn, 0); // SUBNQN, null terminated

@@ -15,11 +15,12 @@ import {
   SqWord,
   sqShadowOffset,
 } from "../shared_state.ts";
-import { SQE_BYTES } from "../spec/entries.ts";
+import { NSID_ALL, SQE_BYTES } from "../spec/entries.ts";
 import { NvmOpcode } from "../spec/opcodes.ts";
 import { MAX_TRANSFER_BYTES, PAGE_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import { type IoCommand, type IoServices, ioCommands } from "./commands.ts";
+import { eraseAll } from "./erase.ts";
 import { IoRequest } from "./request.ts";
 
 /** Entries taken from one queue before the next one has its turn (round robin, section 4.13.1). */
@@ -52,6 +53,7 @@ export class IoServer implements AioHandler, IoServices {
   readonly #tails: TailWatch;
   #epoch = 0;
   #shutdownRunning = false;
+  #formatRunning = false;
   /** A queue was at its limit at the last look: look again before long. */
   #stalled = false;
 
@@ -69,7 +71,7 @@ export class IoServer implements AioHandler, IoServices {
   // --- AioHandler
 
   get pending(): boolean {
-    return this.#waitingTotal > 0 || this.#shutdownRunning || this.#stalled;
+    return this.#waitingTotal > 0 || this.#shutdownRunning || this.#formatRunning || this.#stalled;
   }
 
   poll(): boolean {
@@ -108,6 +110,7 @@ export class IoServer implements AioHandler, IoServices {
   ready(): boolean {
     let progress = this.#adoptReset();
     progress = this.#shutDown() || progress;
+    progress = this.#format() || progress;
     this.#stalled = false;
     const highest = this.#shared.getControl(Control.HIGHEST_SQ);
     const ringBefore = this.#shared.completions.words[0];
@@ -321,6 +324,24 @@ export class IoServer implements AioHandler, IoServices {
         shared.setControl(Control.SHUTDOWN_ACK, requested);
         this.#wakeVcpu();
       });
+    return true;
+  }
+
+  /** Format NVM (section 5.23): complete only when what was deleted is durably gone. */
+  #format(): boolean {
+    const shared = this.#shared;
+    const requested = shared.getControl(Control.FORMAT);
+    if (this.#formatRunning || requested === shared.getControl(Control.FORMAT_ACK)) return false;
+    this.#formatRunning = true;
+    const nsid = shared.getControl(Control.FORMAT_NSID) >>> 0;
+    const chosen = [...this.namespaces.values()].filter(each => nsid === NSID_ALL || each.nsid === nsid);
+    eraseAll(chosen).then(status => {
+      this.#formatRunning = false;
+      this.#publishAllocation();
+      shared.setControl(Control.FORMAT_STATUS, status);
+      shared.setControl(Control.FORMAT_ACK, requested);
+      this.#wakeVcpu();
+    });
     return true;
   }
 

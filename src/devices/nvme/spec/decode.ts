@@ -23,6 +23,7 @@ const adminNames: Readonly<Record<number, string>> = {
   [AdminOpcode.asyncEventRequest]: "Asynchronous Event Request",
   [AdminOpcode.keepAlive]: "Keep Alive",
   [AdminOpcode.doorbellBufferConfig]: "Doorbell Buffer Config",
+  [AdminOpcode.formatNvm]: "Format NVM",
   [AdminOpcode.googleShadowDoorbells]: "Google shadow doorbells",
 };
 

@@ -12,6 +12,7 @@ export const AdminOpcode = {
   asyncEventRequest: 0x0c,
   keepAlive: 0x18,
   doorbellBufferConfig: 0x7c,
+  formatNvm: 0x80,
   /** Google's vendor extension of 2015, from which Doorbell Buffer Config came. */
   googleShadowDoorbells: 0xc0,
 } as const;

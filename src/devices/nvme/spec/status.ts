@@ -17,6 +17,7 @@ export const Status = {
   invalidPrpOffset: 0x013 | DNR,
   lbaOutOfRange: 0x080 | DNR,
   capacityExceeded: 0x081,
+  formatInProgress: 0x084,
   // Command specific (status code type 1).
   cqInvalid: 0x100 | DNR,
   queueIdInvalid: 0x101 | DNR,
