@@ -30,6 +30,7 @@ export function violationLines(
   seed: number,
   profile: string,
 ): readonly string[] {
+  const round = results.at(-1)?.round ?? 0;
   const violations = results.flatMap(result => result.violations);
   const shown = violations
     .slice(0, MAX_SHOWN)
@@ -40,10 +41,10 @@ export function violationLines(
     ]);
   const more = violations.length > MAX_SHOWN ? [`  … and ${violations.length - MAX_SHOWN} more`] : [];
   return [
-    `Round ${results.length}: ${violations.length} violations of what was acknowledged.`,
+    `Round ${round}: ${violations.length} violations of what was acknowledged.`,
     ...shown,
     ...more,
-    `The profile with the disks is kept in ${profile}. Repeat with --rounds ${results.length} --seed ${seed}.`,
+    `The profile with the disks is kept in ${profile}. Repeat with --rounds ${round} --seed ${seed}.`,
   ];
 }
 

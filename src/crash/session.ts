@@ -107,7 +107,7 @@ export class CrashSession {
 
   async #boot(): Promise<void> {
     const page = await this.#browser.open("about:blank");
-    await bootPage(page, this.#browser.baseUrl + this.#path.slice(1));
+    await bootPage(page, new URL(this.#path, this.#browser.baseUrl).href);
     this.#page = page;
     const rescue = await page.evaluate(() => (window.doorbell as Automation).rescue);
     if (rescue) throw new Error("The system disk did not mount: the guest is in its rescue shell.");
