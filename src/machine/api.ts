@@ -11,7 +11,36 @@ export type InterruptKind = "intx" | "msix";
 /** Which device the scratch disk hangs on. The system disk is always the NVMe controller's first namespace. */
 export type ScratchDevice = "nvme" | "virtio-blk" | "virtio-scsi" | "ide";
 
+/**
+ * How a start gets its disks: `own` them if no other tab does; `takeover`: ask the tab that has them to save and stop,
+ * and take them away if it does not answer; `steal` them without asking; `readonly`: work on a copy of them in memory,
+ * which is dropped in the end.
+ */
+export type DiskAccess = "own" | "takeover" | "steal" | "readonly";
+
+/** A tab that has disks open, as it describes itself. */
+export interface DiskOwner {
+  readonly title: string;
+  readonly url: string;
+  /** When it opened them, in milliseconds as of Date.now(). */
+  readonly since: number;
+  readonly disks: readonly string[];
+}
+
+/** Why a machine is "blocked". */
+export interface Blockade {
+  /**
+   * `in-use`: another tab has the disks · `taken-over`: another tab took them from this one · `refused`: the other tab
+   * does not let go, as it would lose data (`detail` says why) · `too-large`: a copy of them does not fit into memory.
+   */
+  readonly reason: "in-use" | "taken-over" | "refused" | "too-large";
+  /** A sentence for the user. */
+  readonly detail: string;
+}
+
 export interface MachineSettings {
+  /** How the first start gets its disks. */
+  readonly diskAccess: DiskAccess;
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   readonly serving: ServingMode;
@@ -37,6 +66,8 @@ export type MachineState =
   | "running"
   /** The guest shut down or was stopped. */
   | "stopped"
+  /** Another tab has the disks: see `blockade`. */
+  | "blocked"
   /** A worker died or the start failed; `restart()` may help. */
   | "failed";
 
@@ -94,12 +125,20 @@ export interface Machine {
   /** True when the initramfs offered its rescue shell because the system disk did not mount. */
   readonly rescue: boolean;
   readonly bootStages: readonly BootStageTiming[];
+  /** Why the state is "blocked"; undefined in every other state. */
+  readonly blockade: Blockade | undefined;
+  /** Whether the disks are a copy in memory: nothing that is written will be kept. */
+  readonly readOnly: boolean;
   /** When the present boot began, on performance.now()'s scale. */
   readonly startedAt: number;
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void;
 
-  start(): Promise<void>;
+  /**
+   * Boots. Without `access` the disks stay what they are: the machine's own, or the copy that it works on. Rejects, and
+   * the state is "blocked", when another tab has the disks.
+   */
+  start(access?: DiskAccess): Promise<void>;
   /** Hard reset: as the reset button of a PC. What was flushed stays. Renews `ready`. */
   restart(): Promise<void>;
   /** Flushes the disks and ends both workers. */
@@ -116,6 +155,8 @@ export interface Machine {
   counters(): Record<CounterName, number>;
   /** Measures the time of register accesses (counter `exitTimeUs`) from now on, or no more; it costs two looks at the clock each. */
   timeExits(on: boolean): void;
+  /** The tabs, this one included, that have the machine's disks now; empty also where they do not say. */
+  diskOwners(): Promise<readonly DiskOwner[]>;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

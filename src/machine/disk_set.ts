@@ -4,11 +4,12 @@ import type { BlockDevice } from "../storage/block_device.ts";
 import { Disk, wipeDisk } from "../storage/disk.ts";
 import { seedDisk } from "../storage/seed.ts";
 import { nguid, virtioIdentity } from "./identity.ts";
-import type { DiskApi, DiskConfig, DiskRole } from "./protocol.ts";
+import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
 
 interface Attached {
   readonly role: DiskRole;
+  readonly readOnly: boolean;
   readonly disk: Disk;
 }
 
@@ -19,8 +20,12 @@ export class DiskSet implements DiskApi {
   /** Calls that change what is open come one after the other, however they overlap. */
   #last: Promise<unknown> = Promise.resolve();
 
-  open(configs: readonly DiskConfig[]) {
-    return this.#oneByOne(() => this.#openAll(configs));
+  open(configs: readonly DiskConfig[], mode: OpenMode, onStolen: () => void) {
+    return this.#oneByOne(() => this.#openAll(configs, mode, onStolen));
+  }
+
+  async flush() {
+    await Promise.all(Array.from(this.#disks.values(), ({ disk }) => disk.cache.flush()));
   }
 
   seed(name: string, image: ArrayBuffer, sha256: string) {
@@ -41,8 +46,15 @@ export class DiskSet implements DiskApi {
     return result;
   }
 
-  async #openAll(configs: readonly DiskConfig[]) {
-    const opened = await Promise.all(configs.map(config => this.#open(config)));
+  async #openAll(configs: readonly DiskConfig[], mode: OpenMode, onStolen: () => void) {
+    const results = await Promise.allSettled(configs.map(config => this.#open(config, mode, onStolen)));
+    const failed = results.find(result => result.status === "rejected");
+    if (failed) {
+      // None is kept from other tabs by a machine that cannot run.
+      await this.#close().catch(() => {});
+      throw failed.reason;
+    }
+    const opened = results.flatMap(result => (result.status === "fulfilled" ? [result.value] : []));
     return opened.map(({ role, disk }) => ({
       ...(role.on === "nvme"
         ? { namespace: namespaceInfo(role.nsid, disk) }
@@ -103,12 +115,18 @@ export class DiskSet implements DiskApi {
     return undefined;
   }
 
-  async #open({ name, role, byteLength }: DiskConfig): Promise<Attached> {
+  async #open(config: DiskConfig, { readOnly, steal }: OpenMode, onStolen: () => void): Promise<Attached> {
+    const { name, role, byteLength } = config;
     let attached = this.#disks.get(name);
     // The browser may have closed or deleted its database: then it is opened anew.
-    if (!attached?.disk.isOpen) {
+    if (!attached?.disk.isOpen || attached.readOnly !== readOnly) {
       await attached?.disk.close().catch(() => {});
-      attached = { role, disk: await Disk.open(name, { create: { capacityBytes: byteLength } }) };
+      this.#disks.delete(name);
+      const create = { capacityBytes: byteLength };
+      const disk = readOnly
+        ? await Disk.openCopy(name, { create })
+        : await Disk.open(name, { create, steal, onStolen });
+      attached = { role, readOnly, disk };
       this.#disks.set(name, attached);
     }
     return attached;

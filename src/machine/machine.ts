@@ -5,7 +5,10 @@ import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
 import { CounterReader } from "../trace/counters.ts";
 import { AgentClient } from "./agent.ts";
 import type {
+  Blockade,
   BootStageTiming,
+  DiskAccess,
+  DiskOwner,
   DiskStatus,
   ExecResult,
   Machine,
@@ -16,6 +19,7 @@ import type {
 import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
 import { ImageStore } from "./images.ts";
+import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
 import type {
   DiskApi,
   DiskConfig,
@@ -36,6 +40,7 @@ const SCRATCH = "scratch";
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
  */
 const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
+const TAKEN_OVER = "Another tab has taken this machine's disks over.";
 /** How long a worker has for an answer before it counts as hanging. */
 const ANSWER_TIMEOUT_MS = 5000;
 
@@ -74,9 +79,13 @@ class WorkerMachine implements Machine {
   #signals = MachineSignals.create();
   #reader = new CounterReader([]);
   #lastFailure: string | undefined;
+  #access: DiskAccess;
+  #blockade: Blockade | undefined;
+  readonly #ownership = new Ownership(() => this.#handOver());
 
   constructor(settings: MachineSettings) {
     this.settings = settings;
+    this.#access = settings.diskAccess;
     // Whoever does not ask for `ready` hears of a failure by the state event.
     this.#ready.promise.catch(() => {});
   }
@@ -93,6 +102,14 @@ class WorkerMachine implements Machine {
     return this.#rescue;
   }
 
+  get blockade(): Blockade | undefined {
+    return this.#blockade;
+  }
+
+  get readOnly(): boolean {
+    return this.#access === "readonly";
+  }
+
   get startedAt(): number {
     return this.#life.timeline.startedAt;
   }
@@ -107,9 +124,11 @@ class WorkerMachine implements Machine {
     return () => this.#listeners[event].delete(listener);
   }
 
-  start(): Promise<void> {
+  start(access = this.#access): Promise<void> {
     this.#endLife("The machine was restarted.");
     this.#renewReady();
+    this.#access = access;
+    this.#blockade = undefined;
     this.#rescue = false;
     const timeline = new BootTimeline(stages => {
       if (this.#life.timeline === timeline) this.#emit("boot", stages);
@@ -131,11 +150,20 @@ class WorkerMachine implements Machine {
     this.#endLife("The machine was stopped.");
     this.#setState("stopped");
     this.#ready.reject(new Error("The machine was stopped."));
+    await this.#closeDisks();
+  }
+
+  /** Flushes and closes the disks and lets other tabs have them, once the guest has ended. */
+  async #closeDisks(): Promise<void> {
     await this.#cleared;
     const io = await this.#io?.catch(() => undefined);
     this.#io = undefined;
-    await io?.api.close();
-    io?.worker.terminate();
+    try {
+      await io?.api.close();
+    } finally {
+      io?.worker.terminate();
+      this.#ownership.unclaim();
+    }
   }
 
   send(text: string): void {
@@ -164,11 +192,16 @@ class WorkerMachine implements Machine {
     this.#signals.timesExits = on;
   }
 
+  diskOwners(): Promise<readonly DiskOwner[]> {
+    return ownersOf(this.#diskNames);
+  }
+
+  async #storage(): Promise<Comlink.Remote<DiskApi> | undefined> {
+    return this.#servedByVcpu ? this.#life.vcpu?.api : (await this.#io)?.api;
+  }
+
   async disks(): Promise<readonly DiskStatus[]> {
-    const storage: Comlink.Remote<DiskApi> | undefined = this.#servedByVcpu
-      ? this.#life.vcpu?.api
-      : (await this.#io)?.api;
-    const disks = (await storage?.status()) ?? [];
+    const disks = (await (await this.#storage())?.status()) ?? [];
     const failure = disks.find(disk => disk.failure !== undefined)?.failure;
     if (failure !== undefined && failure !== this.#lastFailure) this.#emit("notice", failure);
     this.#lastFailure = failure;
@@ -176,6 +209,11 @@ class WorkerMachine implements Machine {
   }
 
   resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
+    if (this.readOnly) {
+      return Promise.reject(
+        new Error("This machine works on a copy of the disks; reset them in the tab that has them."),
+      );
+    }
     const names = [SYSTEM, SCRATCH].filter(name => which === "all" || which === name);
     this.#endLife("The disks are being reset.");
     this.#cleared = this.#cleared.then(async () => (await this.#connectIo()).api.wipe(names));
@@ -274,7 +312,7 @@ class WorkerMachine implements Machine {
   ) {
     const endStage = timeline.begin("disks");
     const { api: storage } = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
-    const opened = await storage.open(this.#diskConfigs);
+    const opened = await this.#open(storage);
     if (!opened[0].seeded) {
       const image = await images.get("rootfs");
       // Copied, not transferred: another boot that overlaps with this one may need it too.
@@ -283,6 +321,28 @@ class WorkerMachine implements Machine {
     }
     endStage();
     return opened;
+  }
+
+  async #open(storage: Comlink.Remote<DiskApi>) {
+    let steal = this.#access === "steal";
+    if (this.#access === "takeover" && !this.#ownership.claims) {
+      steal = !(await this.#ownership.ask(this.#diskNames));
+    }
+    const mode = { readOnly: this.readOnly, steal };
+    const opened = await storage.open(
+      this.#diskConfigs,
+      mode,
+      Comlink.proxy(() => void this.#disksStolen()),
+    );
+    if (!this.readOnly) {
+      this.#access = "own";
+      this.#ownership.claim(this.#diskNames);
+    }
+    return opened;
+  }
+
+  get #diskNames(): readonly string[] {
+    return this.#diskConfigs.map(({ name }) => name);
   }
 
   /** The system disk is the first one. */
@@ -397,9 +457,38 @@ class WorkerMachine implements Machine {
     }
   }
 
+  /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */
+  async #handOver(): Promise<void> {
+    // What Linux has not written yet, unless it does not answer: the other tab waits.
+    if (this.#state === "running") await answered(this.exec("sync"));
+    await (await this.#storage())?.flush();
+    this.#endLife(TAKEN_OVER);
+    const closed = this.#closeDisks();
+    this.#block({ reason: "taken-over", detail: TAKEN_OVER });
+    await closed;
+  }
+
+  /** Another tab has taken a disk away, because this one did not answer in time. */
+  async #disksStolen(): Promise<void> {
+    const detail = `${TAKEN_OVER} This one had not answered: what it had not flushed is lost.`;
+    this.#endLife(detail);
+    const closed = this.#closeDisks();
+    this.#block({ reason: "taken-over", detail });
+    await closed.catch(() => {});
+  }
+
+  #block(blockade: Blockade): void {
+    this.#access = "own";
+    this.#blockade = blockade;
+    this.#setState("blocked", blockade.detail);
+    this.#ready.reject(new Error(blockade.detail));
+  }
+
   #fail(error: unknown): void {
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#endLife(failure.message);
+    const blockade = blockadeOf(failure);
+    if (blockade) return this.#block(blockade);
     this.#setState("failed", failure.message);
     this.#ready.reject(failure);
   }

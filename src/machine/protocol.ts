@@ -71,14 +71,28 @@ export interface IoWorkerConfig {
   readonly stronglyOrderedHost: boolean;
 }
 
+/** How disks are opened. */
+export interface OpenMode {
+  /** Copies of the disks in memory; what is written is dropped. */
+  readonly readOnly: boolean;
+  /** Take them away from a tab that does not answer. */
+  readonly steal: boolean;
+}
+
 /** The disks, in whichever worker serves the I/O. */
 export interface DiskApi {
-  open(disks: readonly DiskConfig[]): Promise<OpenedDisk[]>;
+  /**
+   * All or none. Rejects with an error named DISK_IN_USE when another tab has one of them, SNAPSHOT_TOO_LARGE when
+   * copies do not fit. `onStolen` is called when another tab has taken one away.
+   */
+  open(disks: readonly DiskConfig[], mode: OpenMode, onStolen: () => void): Promise<OpenedDisk[]>;
   /** Writes the shipped image to a disk that has none yet. */
   seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
   status(): Promise<DiskStatus[]>;
   /** Deletes disks; they must be opened anew. */
   wipe(names: readonly string[]): Promise<void>;
+  /** Flushes all disks. */
+  flush(): Promise<void>;
   /** Flushes and closes all disks. */
   close(): Promise<void>;
 }

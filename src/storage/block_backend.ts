@@ -57,7 +57,7 @@ export type StorageErrorKind =
   | "unavailable";
 
 export class StorageError extends Error {
-  override readonly name = "StorageError";
+  override readonly name: string = "StorageError";
   readonly kind: StorageErrorKind;
 
   constructor(kind: StorageErrorKind, message: string, options?: ErrorOptions) {

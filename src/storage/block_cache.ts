@@ -276,6 +276,17 @@ export class BlockCache implements BlockDevice {
     }
   }
 
+  /**
+   * Gives the disk up without saving anything: what is dirty must not reach storage any more. All that waits and all
+   * that comes is refused with `reason`.
+   */
+  abandon(reason: StorageError): void {
+    this.#closed = reason;
+    this.#writeBack.abandon(reason);
+    this.#reservations.rejectAll(reason);
+    this.#backend.close().catch(() => {});
+  }
+
   /** Whether the claims, the missing chunks and the room allow this write. Makes the room. */
   #readyToWrite(offset: number, byteLength: number, first: number, last: number): boolean {
     if (this.#closed) return false;

@@ -1,8 +1,15 @@
 import { StorageError } from "./block_backend.ts";
 import { BlockCache, type BlockCacheOptions } from "./block_cache.ts";
-import type { DiskStore, LbaBytes, NewDisk, SeedRecord } from "./disk_store.ts";
+import { defaultCacheBytes } from "./cache_size.ts";
+import { lockDisk } from "./disk_lock.ts";
+import { type DiskStore, type LbaBytes, type NewDisk, newMetadata, type SeedRecord } from "./disk_store.ts";
 import { IndexedDbBackend } from "./indexeddb_backend.ts";
 import { databaseName, deleteDatabase } from "./indexeddb_database.ts";
+import { type DiskSnapshot, readSnapshot } from "./indexeddb_snapshot.ts";
+import { SnapshotBackend, SnapshotTooLargeError } from "./snapshot_backend.ts";
+
+/** For a copy of a disk, whose chunks are in memory besides. */
+const COPY_CACHE_BYTES = 32 * 2 ** 20;
 
 /** What a disk is, for the page to show. */
 export interface DiskDescription {
@@ -16,6 +23,16 @@ export interface DiskDescription {
   readonly lbaBytes: LbaBytes;
   /** SHA-256 of the image that the disk was seeded with; undefined while it was not, or not completely. */
   readonly seededSha256: string | undefined;
+}
+
+export interface DiskOptions {
+  /** The geometry of a disk that does not exist yet. */
+  readonly create?: NewDisk;
+  readonly cache?: BlockCacheOptions;
+  /** Take the disk away from another tab, one that does not answer. What it has not saved is lost. */
+  readonly steal?: boolean;
+  /** Another tab has taken the disk away: it serves nothing any more. */
+  readonly onStolen?: () => void;
 }
 
 /** A disk that this tab owns: opened by name, kept in IndexedDB, served through its block cache. */
@@ -34,18 +51,27 @@ export class Disk {
   }
 
   /**
-   * Opens disk `name`, or creates it as `create` says when there is none. Rejects with StorageError: "unavailable"
-   * when another tab has it open, when there is none and `create` is absent, or when its format is not known.
+   * Opens disk `name`, or creates it as `create` says when there is none. Rejects with DiskInUseError when another tab
+   * has it open and `steal` is not set, with StorageError "unavailable" when there is none and `create` is absent, or
+   * when its format is not known.
    */
-  static async open(
-    name: string,
-    options: { readonly create?: NewDisk; readonly cache?: BlockCacheOptions } = {},
-  ): Promise<Disk> {
-    const unlock = await lockDisk(name);
+  static async open(name: string, options: DiskOptions = {}): Promise<Disk> {
+    let opened: Disk | undefined;
+    let stolen = false;
+    const unlock = await lockDisk(name, {
+      steal: options.steal ?? false,
+      onStolen: () => {
+        stolen = true;
+        opened?.#stolen(options.onStolen);
+      },
+    });
     try {
       const store: DiskStore = await IndexedDbBackend.open(name, options.create);
       try {
-        return new Disk(name, store, await BlockCache.open(store, options.cache), unlock);
+        const cache = await BlockCache.open(store, options.cache);
+        if (stolen) throw stolenError(name);
+        opened = new Disk(name, store, cache, unlock);
+        return opened;
       } catch (error) {
         await store.close();
         throw error;
@@ -54,6 +80,27 @@ export class Disk {
       unlock();
       throw error;
     }
+  }
+
+  /**
+   * A disk of one's own that begins as a copy of disk `name` as of now, whoever has that open, or empty when there is
+   * none. It lives in memory: what is written is gone when it is closed. Rejects with SnapshotTooLargeError, and with
+   * StorageError when it cannot be read.
+   */
+  static async openCopy(
+    name: string,
+    { create, limitBytes = defaultCacheBytes() }: { readonly create: NewDisk; readonly limitBytes?: number },
+  ): Promise<Disk> {
+    const snapshot = await snapshotOf(name, create, limitBytes);
+    const store = new SnapshotBackend(snapshot, limitBytes);
+    // The chunks are in memory already: the cache above is only what writes go through.
+    return new Disk(name, store, await BlockCache.open(store, { cacheBytes: COPY_CACHE_BYTES }), () => {});
+  }
+
+  /** Another tab owns the disk now: what this one has not saved must never reach it. */
+  #stolen(tell: (() => void) | undefined): void {
+    this.cache.abandon(stolenError(this.name));
+    tell?.();
   }
 
   /** False once the browser has closed or deleted its database, or close() was called. */
@@ -110,33 +157,20 @@ export async function wipeDisk(name: string): Promise<void> {
   }
 }
 
-/** The page before a reload holds its locks for a moment longer; an other tab holds them for good. */
-const LOCK_WAIT_MS = 2000;
-
-/** Takes the Web Lock that makes this tab the disk's only owner; the browser frees it when the tab dies. */
-function lockDisk(name: string): Promise<() => void> {
-  if (typeof navigator === "undefined" || !navigator.locks) {
-    throw new StorageError(
-      "unavailable",
-      "This browser has no Web Locks, which keep two tabs from damaging a disk. Open the page over HTTPS or use another browser.",
-    );
+async function snapshotOf(name: string, create: NewDisk, limitBytes: number): Promise<DiskSnapshot> {
+  const databases = await indexedDB.databases();
+  if (!databases.some(database => database.name === databaseName(name))) {
+    return { metadata: newMetadata(0, create), chunks: new Map() };
   }
-  return new Promise((resolve, reject) => {
-    navigator.locks
-      .request(
-        databaseName(name),
-        { signal: AbortSignal.timeout(LOCK_WAIT_MS) },
-        () => new Promise<void>(unlock => resolve(unlock)),
-      )
-      .catch((error: unknown) => {
-        reject(
-          error instanceof DOMException && (error.name === "TimeoutError" || error.name === "AbortError")
-            ? new StorageError(
-                "unavailable",
-                `Disk "${name}" is in use by another tab. Close it there, then try again.`,
-              )
-            : error,
-        );
-      });
-  });
+  try {
+    return await readSnapshot(name, limitBytes);
+  } catch (error) {
+    if (error instanceof StorageError && error.kind === "no-space") {
+      throw new SnapshotTooLargeError(name, limitBytes);
+    }
+    throw error;
+  }
 }
+
+const stolenError = (name: string) =>
+  new StorageError("unavailable", `Another tab has taken disk "${name}" over.`);

@@ -180,6 +180,12 @@ export class WriteBack {
     this.#cancelPause = undefined;
   }
 
+  /** Stops, and tells the flushes that wait why they never end. A commit that is under way may still succeed. */
+  abandon(reason: StorageError): void {
+    this.stop();
+    this.#rejectWaiters(() => true, reason);
+  }
+
   /** How much to commit though nobody waits for it; 0 for nothing. */
   #backgroundBytes(): number {
     if (this.#failed) return 0;
