@@ -5,11 +5,12 @@
  *     await window.doorbell.ready;
  *     const { output, exitCode, ms } = await window.doorbell.exec("nvme list");
  */
-import type { BootStageTiming, ExecResult, Machine } from "../machine/api.ts";
+import type { BootStageTiming, DiskAccess, DiskOwner, ExecResult, Machine } from "../machine/api.ts";
 import type { CounterName } from "../trace/counters.ts";
 import type { TerminalView } from "./terminal/terminal.ts";
 
-export interface Automation extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "disks"> {
+export interface Automation
+  extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "disks" | "blockade" | "readOnly"> {
   /** All counters since the boot (src/trace/counters.ts), and the data that I/O commands moved in bytes. */
   counters(): Record<CounterName, number> & { bytes: number; bytesRead: number; bytesWritten: number };
   /** Measures the time of register accesses (`counters().exitTimeUs`) from now on, or no more. */
@@ -18,6 +19,13 @@ export interface Automation extends Pick<Machine, "ready" | "settings" | "state"
   exec(command: string): Promise<ExecResult>;
   /** Hard reset; resolves when the shell prompt is back. Asks nothing. */
   restart(): Promise<void>;
+  /** The tabs that have the machine's disks now. */
+  diskOwners(): Promise<readonly DiskOwner[]>;
+  /**
+   * Boots with the disks got in this way, without asking; resolves when the shell prompt is there, and rejects when
+   * another tab keeps it from them (`blockade` says why).
+   */
+  start(access: DiskAccess): Promise<void>;
   bootStages(): readonly BootStageTiming[];
   /** Throws away what was written, without asking; resolves when the shell prompt is back. */
   resetDisks(which: "system" | "scratch" | "all"): Promise<void>;
@@ -46,6 +54,12 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
     get rescue() {
       return machine.rescue;
     },
+    get blockade() {
+      return machine.blockade;
+    },
+    get readOnly() {
+      return machine.readOnly;
+    },
     counters: () => {
       const counters = machine.counters();
       const bytesRead = counters.sectorsRead * 512;
@@ -59,6 +73,11 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
     async exec(command) {
       await machine.ready;
       return await machine.exec(command);
+    },
+    diskOwners: () => machine.diskOwners(),
+    async start(access) {
+      await machine.start(access);
+      await machine.ready;
     },
     async restart() {
       await machine.restart();

@@ -1,6 +1,7 @@
 /** The views of the page, around a machine. */
 import type { Machine } from "../machine/api.ts";
 import { makeAutomation } from "./automation.ts";
+import { mountBlocked } from "./blocked/blocked.ts";
 import { mountBoot } from "./boot/boot.ts";
 import { makeActions } from "./controls/actions.ts";
 import { mountToolbar, type Toolbar } from "./controls/toolbar.ts";
@@ -27,6 +28,7 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   mountBoot(slot("boot"), slot("boot-stages"), machine);
   mountStatus(slot("status"), machine);
   notices.watch(machine, actions);
+  mountBlocked(slot("blocked"), machine, actions);
   machine.on("state", state => {
     if (state === "running") focusUnlessBusy(() => terminal.focus());
   });

@@ -8,9 +8,10 @@ describe("parseSettings", () => {
 
   test("every parameter sets its setting", () => {
     const query =
-      "?memory=512&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
+      "?memory=512&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
     expect(parseSettings(query)).toEqual({
       settings: {
+        diskAccess: "readonly",
         memoryMiB: 512,
         serving: "mmio",
         shadowDoorbells: "off",
@@ -36,6 +37,7 @@ describe("parseSettings", () => {
     ["memory=-256", "96 to 2048"],
     ["pollMaxUs=1.5", "0 to 1000000"],
     ["haltPollMaxUs=NaN", "0 to 1000000"],
+    ["disks=steal", "own, takeover, readonly"],
     ["serving=kvm", "mmio, mainloop, iothread, iothread+poll"],
     ["shadow=virtio", "off, dbbuf, google"],
     ["kernel=a%00b", "printable ASCII"],

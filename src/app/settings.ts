@@ -3,9 +3,16 @@
  * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`.
  */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
-import type { InterruptKind, MachineSettings, ScratchDevice, ServingMode } from "../machine/api.ts";
+import type {
+  DiskAccess,
+  InterruptKind,
+  MachineSettings,
+  ScratchDevice,
+  ServingMode,
+} from "../machine/api.ts";
 
 export const defaultSettings: MachineSettings = {
+  diskAccess: "own",
   memoryMiB: 256,
   serving: "iothread+poll",
   shadowDoorbells: "dbbuf",
@@ -16,6 +23,8 @@ export const defaultSettings: MachineSettings = {
   kernelArguments: "",
 };
 
+/** To steal is for a person to decide, or for a script that has looked at who has the disks: no link does it. */
+const diskAccesses: readonly DiskAccess[] = ["own", "takeover", "readonly"];
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
 const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
 const scratchDevices: readonly ScratchDevice[] = ["nvme", "virtio-blk", "virtio-scsi", "ide"];
@@ -36,6 +45,7 @@ interface Parameter {
 const parameters: readonly Parameter[] = [
   // The initramfs is put at 64 MiB: less than this does not boot.
   integer("memory", 96, 2048, "MiB", memoryMiB => ({ memoryMiB })),
+  oneOf("disks", diskAccesses, diskAccess => ({ diskAccess })),
   oneOf("serving", servingModes, serving => ({ serving })),
   oneOf("shadow", shadowModes, shadowDoorbells => ({ shadowDoorbells })),
   oneOf("interrupts", interruptKinds, interrupts => ({ interrupts })),

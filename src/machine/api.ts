@@ -20,7 +20,6 @@ export type DiskAccess = "own" | "takeover" | "steal" | "readonly";
 
 /** A tab that has disks open, as it describes itself. */
 export interface DiskOwner {
-  readonly title: string;
   readonly url: string;
   /** When it opened them, in milliseconds as of Date.now(). */
   readonly since: number;

@@ -488,7 +488,10 @@ class WorkerMachine implements Machine {
     const failure = error instanceof Error ? error : new Error(String(error));
     this.#endLife(failure.message);
     const blockade = blockadeOf(failure);
-    if (blockade) return this.#block(blockade);
+    if (blockade) {
+      this.#block(blockade);
+      return;
+    }
     this.#setState("failed", failure.message);
     this.#ready.reject(failure);
   }

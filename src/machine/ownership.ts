@@ -54,7 +54,6 @@ export class Ownership {
     if (this.#unclaim && disks.join() === this.#disks.join()) return;
     this.unclaim();
     const owner: DiskOwner = {
-      title: document.title.slice(0, MAX_TEXT),
       url: location.href.slice(0, MAX_TEXT),
       since: Date.now(),
       disks,
@@ -81,7 +80,7 @@ export class Ownership {
   ask(disks: readonly string[]): Promise<boolean> {
     const id = crypto.randomUUID();
     return new Promise((resolve, reject) => {
-      let timer = 0;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       const end = (settle: () => void) => {
         clearTimeout(timer);
         this.#channel.removeEventListener("message", onMessage);
@@ -89,7 +88,7 @@ export class Ownership {
       };
       const wait = () => {
         clearTimeout(timer);
-        timer = window.setTimeout(() => end(() => resolve(false)), SILENCE_MS);
+        timer = setTimeout(() => end(() => resolve(false)), SILENCE_MS);
       };
       const onMessage = ({ data }: MessageEvent<Message>) => {
         if (data.id !== id) return;
@@ -144,8 +143,10 @@ export function blockadeOf({ name, message }: Error): Blockade | undefined {
 export async function ownersOf(disks: readonly string[]): Promise<DiskOwner[]> {
   const { held = [] } = await navigator.locks.query();
   return held
-    .flatMap(({ name }) => (name?.startsWith(CLAIM) ? [JSON.parse(name.slice(CLAIM.length)) as DiskOwner] : []))
+    .flatMap(({ name }) =>
+      name?.startsWith(CLAIM) ? [JSON.parse(name.slice(CLAIM.length)) as DiskOwner] : [],
+    )
     .filter(owner => owner.disks.some(disk => disks.includes(disk)))
     .sort((a, b) => a.since - b.since)
-    .map(({ title, url, since, disks }) => ({ title, url, since, disks }));
+    .map(({ url, since, disks }) => ({ url, since, disks }));
 }

@@ -73,6 +73,55 @@ describe("Disk", () => {
     await open(name);
   });
 
+  it("can be taken away: the loser is told, serves nothing any more, and its unsaved data never arrives", async () => {
+    const name = freshName();
+    const onStolen = vi.fn();
+    const loser = await Disk.open(name, { create, onStolen });
+    await write(loser.cache, 0, new Uint8Array([1]));
+    await loser.cache.flush();
+    await write(loser.cache, 0, new Uint8Array([2]));
+    const thief = await Disk.open(name, { steal: true });
+    opened.push(thief);
+    await vi.waitFor(() => expect(onStolen).toHaveBeenCalledTimes(1));
+    expect(loser.isOpen).toBe(false);
+    await expect(loser.cache.flush()).rejects.toMatchObject({ kind: "unavailable" });
+    await expect(read(loser.cache, 0, 1)).rejects.toThrow("taken");
+    await loser.close();
+    expect((await read(thief.cache, 0, 1))[0]).toBe(1);
+    // The loser's close() has not freed the thief's lock.
+    await expect(Disk.open(name)).rejects.toMatchObject({ name: "DiskInUseError" });
+  });
+
+  it("can be copied while another has it; writes to the copy stay there", async () => {
+    const name = freshName();
+    const disk = await open(name);
+    await write(disk.cache, 5000, new Uint8Array([1, 2, 3]));
+    await disk.cache.flush();
+    const copy = await Disk.openCopy(name, { create });
+    expect(await read(copy.cache, 4999, 5)).toEqual(new Uint8Array([0, 1, 2, 3, 0]));
+    await write(copy.cache, 5000, new Uint8Array([9]));
+    await copy.cache.flush();
+    await write(disk.cache, 5001, new Uint8Array([8]));
+    expect(await read(copy.cache, 5000, 3)).toEqual(new Uint8Array([9, 2, 3]));
+    expect(await read(disk.cache, 5000, 3)).toEqual(new Uint8Array([1, 8, 3]));
+    await copy.close();
+  });
+
+  it("is not copied when it holds more than the limit; a disk that there is not yet is an empty copy", async () => {
+    const name = freshName();
+    const disk = await open(name);
+    await write(disk.cache, 0, new Uint8Array(2 * CHUNK).fill(1));
+    await disk.cache.flush();
+    await expect(Disk.openCopy(name, { create, limitBytes: CHUNK })).rejects.toMatchObject({
+      name: "SnapshotTooLargeError",
+    });
+    const none = freshName();
+    const empty = await Disk.openCopy(none, { create });
+    expect(empty.describe()).toMatchObject({ capacityBytes: CAPACITY, allocatedBytes: 0 });
+    await empty.close();
+    await expect(Disk.open(none)).rejects.toThrow("no disk");
+  });
+
   it("lets go of the lock when opening fails", async () => {
     const name = freshName();
     await expect(Disk.open(name)).rejects.toThrow("no disk");

@@ -60,9 +60,12 @@ export class Disk {
     let stolen = false;
     const unlock = await lockDisk(name, {
       steal: options.steal ?? false,
+      // Another tab owns the disk from now on: what this one has not saved must never reach it.
       onStolen: () => {
         stolen = true;
-        opened?.#stolen(options.onStolen);
+        if (!opened) return;
+        opened.cache.abandon(stolenError(name));
+        options.onStolen?.();
       },
     });
     try {
@@ -95,12 +98,6 @@ export class Disk {
     const store = new SnapshotBackend(snapshot, limitBytes);
     // The chunks are in memory already: the cache above is only what writes go through.
     return new Disk(name, store, await BlockCache.open(store, { cacheBytes: COPY_CACHE_BYTES }), () => {});
-  }
-
-  /** Another tab owns the disk now: what this one has not saved must never reach it. */
-  #stolen(tell: (() => void) | undefined): void {
-    this.cache.abandon(stolenError(this.name));
-    tell?.();
   }
 
   /** False once the browser has closed or deleted its database, or close() was called. */

@@ -45,11 +45,7 @@ export function lockDisk(name: string, { steal = false, onStolen }: LockOptions 
         });
       });
     navigator.locks
-      .request(
-        databaseName(name),
-        steal ? { steal } : { signal: AbortSignal.timeout(LOCK_WAIT_MS) },
-        hold,
-      )
+      .request(databaseName(name), steal ? { steal } : { signal: AbortSignal.timeout(LOCK_WAIT_MS) }, hold)
       .catch((error: unknown) => {
         // A lock that was granted is only ever rejected because another request has stolen it.
         if (state === "held") onStolen?.();

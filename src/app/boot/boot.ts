@@ -161,6 +161,7 @@ function summary(machine: Machine, waterfall: Waterfall): { line: string; announ
     case "failed":
       return { line: "Boot stages", announcement: "" };
     case "new":
+    case "blocked":
       return { line: "Not started", announcement: "" };
   }
 }

@@ -1,5 +1,5 @@
 /** What the page's buttons do, wherever they are: each asks first when data would be lost. */
-import type { DiskStatus, Machine } from "../../machine/api.ts";
+import type { DiskAccess, DiskStatus, Machine } from "../../machine/api.ts";
 import { ask } from "./dialog.ts";
 import { askWhichDisks } from "./reset_disks_dialog.ts";
 
@@ -7,6 +7,14 @@ export interface Actions {
   /** Hard reset of the guest. */
   reset(): Promise<void>;
   resetDisks(): Promise<void>;
+  /** Boots from the machine's own disks, if no other tab has them; a copy that it worked on is dropped. */
+  own(): Promise<void>;
+  /** Has the tab that has the disks save them and stop, and boots from them. */
+  takeOver(): Promise<void>;
+  /** Takes the disks away from a tab that does not let go. */
+  steal(): Promise<void>;
+  /** Boots from a copy of the disks in memory. */
+  openReadOnly(): Promise<void>;
 }
 
 /** A machine that hangs must not keep the question from being asked. */
@@ -25,11 +33,22 @@ export function makeActions(machine: Machine, events: ActionEvents): Actions {
     try {
       await action();
     } catch (error) {
-      // A failed start is a state of its own, with its own banner.
-      if (machine.state !== "failed") events.failed(`${what} did not work: ${messageOf(error)}.`);
+      // A start that failed or was blocked is a state of its own, which the page shows.
+      if (machine.state !== "failed" && machine.state !== "blocked")
+        events.failed(`${what} did not work: ${messageOf(error)}.`);
     }
   };
+  const startAs = (what: string, access: DiskAccess) => () =>
+    attempt(what, async () => {
+      if (machine.readOnly && machine.state === "running" && !(await mayDropCopy())) return;
+      events.restarting();
+      await machine.start(access);
+    });
   return {
+    own: startAs("Opening the disks", "own"),
+    takeOver: startAs("Taking the disks over", "takeover"),
+    steal: startAs("Taking the disks over", "steal"),
+    openReadOnly: startAs("Opening the disks read-only", "readonly"),
     reset: () =>
       attempt("The reset", async () => {
         if (!(await mayReset(machine))) return;
@@ -60,6 +79,14 @@ async function mayReset(machine: Machine): Promise<boolean> {
       "This is the reset button, not a shutdown. What Linux still holds in memory and has not written to its disk will be lost. Run “sync” first to keep it.",
     ],
     confirm: "Reset",
+  });
+}
+
+function mayDropCopy(): Promise<boolean> {
+  return ask({
+    title: "Leave the read-only copy?",
+    body: ["What you have changed here exists only in this tab’s memory and will be lost."],
+    confirm: "Drop the copy",
   });
 }
 

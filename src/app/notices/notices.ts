@@ -3,10 +3,15 @@ import type { Machine } from "../../machine/api.ts";
 import type { Actions } from "../controls/actions.ts";
 import { type Dispose, element } from "../dom.ts";
 
+interface BannerAction {
+  readonly label: string;
+  readonly run: () => void;
+}
+
 interface Banner {
   readonly message: string;
   readonly severity: "information" | "warning" | "error";
-  readonly action?: { readonly label: string; readonly run: () => void };
+  readonly actions?: readonly BannerAction[];
   /** Without a way to dismiss it, a banner stays until the state changes. */
   readonly dismissible: boolean;
 }
@@ -31,6 +36,7 @@ export function mountNotices(el: HTMLElement): Notices {
   const shown: { readonly message: string; readonly node: HTMLElement }[] = [];
   let stateNode: HTMLElement | undefined;
   let stateMessage = "";
+  let markNode: HTMLElement | undefined;
 
   const remove = (node: HTMLElement) => {
     node.remove();
@@ -54,7 +60,15 @@ export function mountNotices(el: HTMLElement): Notices {
     if (banner === undefined) return;
     for (const entry of [...shown]) if (banner.message.includes(entry.message)) remove(entry.node);
     stateNode = draw(banner, () => showState(undefined));
-    el.prepend(stateNode);
+    if (markNode) markNode.after(stateNode);
+    else el.prepend(stateNode);
+  };
+
+  const showMark = (banner: Banner | undefined) => {
+    if (banner !== undefined && markNode !== undefined) return;
+    markNode?.remove();
+    markNode = banner && draw(banner, () => {});
+    if (markNode) el.prepend(markNode);
   };
 
   return {
@@ -63,6 +77,7 @@ export function mountNotices(el: HTMLElement): Notices {
       let slowTimer = 0;
       const onState = (detail?: string) => {
         clearTimeout(slowTimer);
+        showMark(machine.readOnly && machine.state !== "blocked" ? readOnlyBanner(actions) : undefined);
         showState(stateBanner(machine, actions, detail));
         if (machine.state !== "booting") return;
         slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
@@ -77,13 +92,23 @@ export function mountNotices(el: HTMLElement): Notices {
   };
 }
 
+/** Stays in sight as long as what is written will be lost. */
+function readOnlyBanner(actions: Actions): Banner {
+  return {
+    message: "Read-only copy: what you change here is dropped when this tab closes or reloads.",
+    severity: "warning",
+    actions: [{ label: "Use the disks", run: () => void actions.own() }],
+    dismissible: false,
+  };
+}
+
 /** A kernel that panics never says so to the machine: all that shows is that no prompt comes. */
 function slowBanner(actions: Actions): Banner {
   return {
     message:
       "This boot takes much longer than usual. The terminal may show why; Reset starts over, and Reset disks… helps when the system disk is damaged.",
     severity: "warning",
-    action: { label: "Reset", run: () => void actions.reset() },
+    actions: [{ label: "Reset", run: () => void actions.reset() }],
     dismissible: true,
   };
 }
@@ -94,14 +119,26 @@ function stateBanner(machine: Machine, actions: Actions, detail: string | undefi
       return {
         message: detail ?? "The machine stopped unexpectedly. What was flushed to its disks is still there.",
         severity: "error",
-        action: { label: "Restart", run: () => void actions.reset() },
+        actions: [{ label: "Restart", run: () => void actions.reset() }],
         dismissible: false,
       };
     case "stopped":
       return {
         message: detail ?? "The machine is switched off; its disks are flushed.",
         severity: "information",
-        action: { label: "Switch on", run: () => void actions.reset() },
+        actions: [{ label: "Switch on", run: () => void actions.reset() }],
+        dismissible: false,
+      };
+    case "blocked":
+      // Every other reason has a panel, in place of a terminal that has nothing to show.
+      if (machine.blockade?.reason !== "taken-over") return undefined;
+      return {
+        message: `${machine.blockade.detail} The terminal shows how this session ended.`,
+        severity: "warning",
+        actions: [
+          { label: "Take it back", run: () => void actions.takeOver() },
+          { label: "Open read-only", run: () => void actions.openReadOnly() },
+        ],
         dismissible: false,
       };
     case "running":
@@ -110,7 +147,7 @@ function stateBanner(machine: Machine, actions: Actions, detail: string | undefi
         message:
           "This is the rescue shell: Linux could not mount its system disk, or you asked for it. You can try to repair the disk here, or put the shipped image back.",
         severity: "warning",
-        action: { label: "Reset disks…", run: () => void actions.resetDisks() },
+        actions: [{ label: "Reset disks…", run: () => void actions.resetDisks() }],
         dismissible: true,
       };
     default:
@@ -125,7 +162,7 @@ function draw(banner: Banner, dismiss: () => void): HTMLElement {
     element("p", {}, banner.message),
   );
   const buttons = element("div", { class: "buttons" });
-  if (banner.action) buttons.append(button(banner.action.label, banner.action.run));
+  for (const { label, run } of banner.actions ?? []) buttons.append(button(label, run));
   if (banner.dismissible) buttons.append(button("Dismiss", dismiss));
   node.append(buttons);
   return node;

@@ -85,6 +85,8 @@ function stateAppearance(machine: Machine): Appearance {
       return machine.rescue ? ["▲", "bad", "rescue"] : ["●", "good", "running"];
     case "stopped":
       return ["■", "idle", "stopped"];
+    case "blocked":
+      return ["■", "bad", "blocked"];
     case "failed":
       return ["✕", "bad", "failed"];
   }

@@ -1,10 +1,14 @@
 /**
  * A machine that only pretends, to work on the page without one: `npm start`, then `/?fake`. Variants:
- * `?fake=fail` · `?fake=rescue` · `?fake=stuck` (never leaves the kernel) · `?fake=dirty` (data waits for a flush).
+ * `?fake=fail` · `?fake=rescue` · `?fake=stuck` (never leaves the kernel) · `?fake=dirty` (data waits for a flush) ·
+ * `?fake=in-use`, `refused`, `too-large`, `taken-over` (another tab has the disks) · `?fake=readonly`.
  */
 import type {
+  Blockade,
   BootStage,
   BootStageTiming,
+  DiskAccess,
+  DiskOwner,
   DiskStatus,
   ExecResult,
   Machine,
@@ -35,6 +39,19 @@ const kernelLog = [
   " nvme0n1: \x1b[32m1.00 GiB\x1b[0m  nvme0n2: \x1b[32m4.00 GiB\x1b[0m",
   "EXT4-fs (nvme0n1): mounted filesystem with ordered data mode.",
 ];
+
+const blockades: Record<string, Blockade> = {
+  "in-use": { reason: "in-use", detail: "Another tab of this site has the machine's disks open." },
+  "taken-over": { reason: "taken-over", detail: "Another tab has taken this machine's disks over." },
+  refused: {
+    reason: "refused",
+    detail: "Writing to the disk failed: the browser gives this site no more room.",
+  },
+  "too-large": {
+    reason: "too-large",
+    detail: 'Disk "scratch" holds 800 MiB, and a copy in memory may take 512 MiB.',
+  },
+};
 
 type Listeners = { [E in keyof MachineEvents]: Set<MachineEvents[E]> };
 
@@ -78,6 +95,8 @@ class FakeMachine implements Machine {
   }
 
   startedAt = 0;
+  blockade: Blockade | undefined;
+  readOnly = false;
 
   get bootStages(): readonly BootStageTiming[] {
     return this.#stages;
@@ -88,8 +107,11 @@ class FakeMachine implements Machine {
     return () => this.#listeners[event].delete(listener);
   }
 
-  async start(): Promise<void> {
+  async start(access?: DiskAccess): Promise<void> {
     const boot = ++this.#boot;
+    this.readOnly = access === "readonly" || (access === undefined && this.#variant === "readonly");
+    this.blockade = access === undefined ? blockades[this.#variant] : undefined;
+    if (this.blockade) return this.#setState("blocked", this.blockade.detail);
     const startedAt = performance.now();
     this.startedAt = startedAt;
     let printed = 0;
@@ -150,6 +172,11 @@ class FakeMachine implements Machine {
     this.#countedAt = now;
     if (this.#state === "running") this.#count(seconds, (Math.sin(now / 1500) + 1.2) / 2.2);
     return { ...this.#counters };
+  }
+
+  async diskOwners(): Promise<readonly DiskOwner[]> {
+    const since = Date.now() - 754_000;
+    return [{ url: location.href, since, disks: ["system", "scratch"] }];
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
