@@ -178,6 +178,7 @@ class WorkerMachine implements Machine {
 
   async exec(command: string): Promise<ExecResult> {
     const { agent } = this.#life;
+    if (this.#blockade) throw new Error(this.#blockade.detail);
     if (!agent || this.#state === "stopped" || this.#state === "failed") {
       throw new Error("The machine is not running; restart it first.");
     }
