@@ -7,6 +7,7 @@ import { makeActions } from "./controls/actions.ts";
 import { mountToolbar, type Toolbar } from "./controls/toolbar.ts";
 import { slot } from "./dom.ts";
 import { openHelp } from "./help/help.ts";
+import { makeSplit, type Split } from "./layout/split.ts";
 import { mountNotices } from "./notices/notices.ts";
 import { mountStatus } from "./status/status.ts";
 import { mountTerminal } from "./terminal/terminal.ts";
@@ -19,12 +20,12 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   let toolbar: Toolbar | undefined;
   const terminal = mountTerminal(slot("terminal"), machine, () => toolbar?.focus());
   const actions = makeActions(machine, { restarting: () => terminal.focus(), failed: notices.notice });
-  toolbar = mountToolbar(
-    slot("toolbar"),
-    actions,
-    () => openHelp(terminal),
-    () => terminal.focus(),
-  );
+  const split = makeSplit(slot("main"), isOpen => toolbar?.showQueuesOpen(isOpen));
+  toolbar = mountToolbar(slot("toolbar"), actions, {
+    help: () => openHelp(terminal),
+    queues: () => (split.isOpen ? split.close() : void openQueues(split, machine)),
+    back: () => terminal.focus(),
+  });
   mountBoot(slot("boot"), slot("boot-stages"), machine);
   mountStatus(slot("status"), machine);
   notices.watch(machine, actions);
@@ -40,4 +41,10 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
 /** Takes the keyboard focus for the terminal unless someone is using it elsewhere. */
 function focusUnlessBusy(focus: () => void): void {
   if (document.activeElement === document.body || document.activeElement === null) focus();
+}
+
+/** The view is fetched when it is first wanted. */
+async function openQueues(split: Split, machine: Machine): Promise<void> {
+  const { mountQueues } = await import("./queues/queues.ts");
+  split.open((el, close) => mountQueues(el, machine, close));
 }

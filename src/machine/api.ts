@@ -1,6 +1,7 @@
 /** What the page (and whoever drives it) sees of a machine. Types only: no worker, no DOM. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { CounterName } from "../trace/counters.ts";
+import type { Observation } from "./observation.ts";
 
 /** Which thread serves a doorbell, and how. See docs/architecture.md; the 2015 thread's call paths. */
 export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
@@ -156,6 +157,10 @@ export interface Machine {
   timeExits(on: boolean): void;
   /** The tabs, this one included, that have the machine's disks now; empty also where they do not say. */
   diskOwners(): Promise<readonly DiskOwner[]>;
+  /** The present boot seen from outside; another one after each restart, undefined before the first. */
+  readonly observation: Observation | undefined;
+  /** Turns observation on, for this boot and those that follow, until the function that it returns is called. */
+  observe(): () => void;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

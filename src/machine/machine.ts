@@ -19,6 +19,7 @@ import type {
 import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
 import { ImageStore } from "./images.ts";
+import { Observation } from "./observation.ts";
 import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
 import type {
   DiskApi,
@@ -78,6 +79,8 @@ class WorkerMachine implements Machine {
   #cleared: Promise<void> = Promise.resolve();
   #signals = MachineSignals.create();
   #reader = new CounterReader([]);
+  #observation: Observation | undefined;
+  #observers = 0;
   #lastFailure: string | undefined;
   #access: DiskAccess;
   #blockade: Blockade | undefined;
@@ -201,6 +204,23 @@ class WorkerMachine implements Machine {
     return this.#servedByVcpu ? this.#life.vcpu?.api : (await this.#io)?.api;
   }
 
+  get observation(): Observation | undefined {
+    return this.#observation;
+  }
+
+  observe(): () => void {
+    let ended = false;
+    const count = (change: number) => {
+      this.#observers += change;
+      if (this.#observation) this.#observation.isOn = this.#observers > 0;
+    };
+    count(1);
+    return () => {
+      if (!ended) count(-1);
+      ended = true;
+    };
+  }
+
   async disks(): Promise<readonly DiskStatus[]> {
     const disks = (await (await this.#storage())?.status()) ?? [];
     const failure = disks.find(disk => disk.failure !== undefined)?.failure;
@@ -282,6 +302,8 @@ class WorkerMachine implements Machine {
     if (!this.#servedByVcpu) await this.#attachIothread(ram, devices);
     if (!isCurrent()) return;
     this.#signals = signals;
+    this.#observation = new Observation(signals, nvme, ram);
+    this.#observation.isOn = this.#observers > 0;
     this.#reader = new CounterReader(
       [signals, nvme, ...(virtio ? [virtio] : [])].map(({ counters }) => counters),
     );

@@ -4,12 +4,25 @@ import type { Actions } from "./actions.ts";
 
 export interface Toolbar {
   focus(): void;
+  /** Says on its button whether the queue view is open. */
+  showQueuesOpen(isOpen: boolean): void;
   dispose: Dispose;
 }
 
-/** Mounts the toolbar; `back` returns the focus to the terminal (F6 again). */
-export function mountToolbar(el: HTMLElement, actions: Actions, help: () => void, back: () => void): Toolbar {
+/** What the buttons lead to that is no action on the machine. */
+export interface ToolbarLinks {
+  help(): void;
+  /** Opens or closes the queue view. */
+  queues(): void;
+  /** Returns the focus to the terminal (F6 again). */
+  back(): void;
+}
+
+/** Mounts the toolbar into `el`. */
+export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLinks): Toolbar {
   const reset = button("Reset", "Press the computer’s reset button", () => actions.reset());
+  const queues = button("Queues", "Watch the NVMe queues and their doorbells", links.queues);
+  queues.setAttribute("aria-pressed", "false");
   const bar = element(
     "div",
     { class: "toolbar", role: "group", "aria-label": "Machine" },
@@ -17,18 +30,20 @@ export function mountToolbar(el: HTMLElement, actions: Actions, help: () => void
     button("Reset disks…", "Put the shipped system back, or empty the scratch disk", () =>
       actions.resetDisks(),
     ),
-    button("What am I looking at?", "A short explanation, and commands to try", help),
+    queues,
+    button("What am I looking at?", "A short explanation, and commands to try", links.help),
   );
   el.replaceChildren(bar);
   const onKey = (event: KeyboardEvent) => {
     // From inside the terminal F6 never gets here: the terminal handles it.
     if (event.key !== "F6" || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     event.preventDefault();
-    back();
+    links.back();
   };
   document.addEventListener("keydown", onKey);
   return {
     focus: () => reset.focus(),
+    showQueuesOpen: isOpen => queues.setAttribute("aria-pressed", String(isOpen)),
     dispose: () => {
       document.removeEventListener("keydown", onKey);
       el.replaceChildren();

@@ -166,6 +166,13 @@ class FakeMachine implements Machine {
 
   timeExits(): void {}
 
+  /** It has no queues. */
+  readonly observation = undefined;
+
+  observe(): () => void {
+    return () => {};
+  }
+
   counters(): Record<CounterName, number> {
     const now = performance.now();
     const seconds = (now - this.#countedAt) / 1000;

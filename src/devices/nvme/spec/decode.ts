@@ -49,7 +49,7 @@ export function decodeSqe(qid: number, words: Uint32Array): DecodedField[] {
     {
       name: "Opcode",
       value: `${hex(opcode, 2)} ${commandName(qid, opcode)}`,
-      section: qid === 0 ? "5" : "6",
+      section: qid === 0 ? "5 (figure 139)" : "6 (figure 346)",
     },
     { name: "Command identifier", value: String(cidOf(cdw0)), section: "4.2" },
     { name: "Fused operation", value: fuseOf(cdw0) === 0 ? "none" : String(fuseOf(cdw0)), section: "4.2" },

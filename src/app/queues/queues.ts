@@ -1,0 +1,156 @@
+/**
+ * The queue view: what the controller's queues, its doorbells and the iothread do now. It reads shared memory once a
+ * frame; the machine records what it does only while a view like this one is open.
+ */
+import type { Machine } from "../../machine/api.ts";
+import type { Observation } from "../../machine/observation.ts";
+import type { CounterName } from "../../trace/counters.ts";
+import { TraceKind, type TraceReader, type TraceRecord, traceClock } from "../../trace/trace_ring.ts";
+import { type Dispose, element, setText } from "../dom.ts";
+import { formatTotal } from "../format.ts";
+import { makeEntryDetails } from "./entry_details.ts";
+import { EntryStates } from "./entry_states.ts";
+import { makeExplainer } from "./explained.ts";
+import { makeIothreadStrip } from "./iothread_strip.ts";
+import { makePairView, type PairView } from "./pair_view.ts";
+import { StateHistory } from "./state_history.ts";
+import type { QueueTerm } from "./terms.ts";
+
+/** Who prefers reduced motion sees the view move so often a second. */
+const CALM_MS = 500;
+/** Numbers that change faster than they can be read. */
+const NUMBERS_MS = 250;
+
+const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
+  ["doorbellsRung", "rung", "rung"],
+  ["doorbellsElided", "elided", "elided"],
+  ["doorbellsSwept", "swept", "swept"],
+  ["commands", "commands", "commands"],
+  ["interrupts", "interrupts", "interrupts"],
+  ["mmioExits", "exits", "exits"],
+];
+
+/** Mounts the view into `el`; `close` is called when its close button is pressed. */
+export function mountQueues(el: HTMLElement, machine: Machine, close: () => void): Dispose {
+  const explainer = makeExplainer();
+  const details = makeEntryDetails();
+  const strip = makeIothreadStrip();
+  const hasIothread = machine.settings.serving.startsWith("iothread");
+  const values = new Map(figures.map(([counter]) => [counter, element("dd", {}, "0")]));
+  const pairs = element("div", { class: "pairs" });
+  const nothing = element("p", { class: "nothing" }, "The controller has no queues yet.");
+  const closeButton = element(
+    "button",
+    { type: "button", class: "quiet", "aria-label": "Close the queue view" },
+    "✕",
+  );
+  closeButton.addEventListener("click", close);
+  el.replaceChildren(
+    element(
+      "section",
+      { class: "queues", "aria-labelledby": "queues-title" },
+      element("header", {}, element("h2", { id: "queues-title" }, "Queues"), closeButton),
+      element(
+        "dl",
+        { class: "doorbells" },
+        ...figures.map(([counter, term, label]) =>
+          element("div", {}, element("dt", {}, explainer.label(term, label)), values.get(counter)!),
+        ),
+      ),
+      element(
+        "div",
+        { class: "iothread" },
+        explainer.label("iothread", "iothread"),
+        hasIothread ? strip.root : element("p", {}, "not used in this serving mode"),
+      ),
+      nothing,
+      pairs,
+      details.root,
+      explainer.root,
+    ),
+  );
+
+  const endObservation = machine.observe();
+  const views = new Map<number, PairView>();
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  let observation: Observation | undefined;
+  let readers: readonly TraceReader[] = [];
+  let states = new EntryStates();
+  let history = new StateHistory();
+  let frame = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let numbersAt = Number.NEGATIVE_INFINITY;
+
+  /** A new boot is another machine: nothing of the one before is of use. */
+  const follow = () => {
+    if (machine.observation === observation) return;
+    observation = machine.observation;
+    readers = observation?.readTraces() ?? [];
+    states = new EntryStates();
+    history = new StateHistory();
+    views.clear();
+    pairs.replaceChildren();
+    details.hide();
+  };
+
+  const read = () => {
+    for (const record of inOrder(readers)) {
+      if (record.kind === TraceKind.state) history.enter(record.a, record.time);
+      else states.add(record);
+    }
+    history.advance(traceClock());
+  };
+
+  const drawPairs = () => {
+    const present = observation?.queues.queuePairs() ?? [];
+    nothing.hidden = present.length > 0;
+    for (const [qid, view] of views) {
+      if (present.some(pair => pair.qid === qid)) continue;
+      view.root.remove();
+      views.delete(qid);
+    }
+    // The I/O queues first: they are what moves.
+    for (const pair of present.toSorted((a, b) => Number(a.qid === 0) - Number(b.qid === 0))) {
+      let view = views.get(pair.qid);
+      if (!view) {
+        view = makePairView(pair.qid, explainer, details);
+        views.set(pair.qid, view);
+        pairs.append(view.root);
+      }
+      if (observation) view.show(pair, observation.queues, states);
+    }
+  };
+
+  const drawNumbers = () => {
+    const counters = machine.counters();
+    for (const [counter, node] of values) setText(node, formatTotal(counters[counter]));
+  };
+
+  const tick = (now: number) => {
+    frame = requestAnimationFrame(tick);
+    follow();
+    read();
+    if (calm.matches && now - drawnAt < CALM_MS) return;
+    drawnAt = now;
+    drawPairs();
+    if (now - numbersAt < NUMBERS_MS) return;
+    numbersAt = now;
+    drawNumbers();
+    if (hasIothread) strip.show(history.slices());
+  };
+  frame = requestAnimationFrame(tick);
+
+  return () => {
+    cancelAnimationFrame(frame);
+    endObservation();
+    el.replaceChildren();
+  };
+}
+
+/** The new records of all threads, in the order in which they happened. */
+function inOrder(readers: readonly TraceReader[]): TraceRecord[] {
+  const records: TraceRecord[] = [];
+  for (const reader of readers) reader.read(record => records.push({ ...record }));
+  // Signed difference: the clock wraps. Records of one thread keep their order, as sorting is stable.
+  return records.sort((a, b) => (a.time - b.time) | 0);
+}
