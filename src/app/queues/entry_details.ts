@@ -51,6 +51,7 @@ export function makeEntryDetails(): EntryDetails {
       bytes.textContent = hexDump(words);
       root.hidden = false;
       root.scrollIntoView({ block: "nearest" });
+      close.focus({ preventScroll: true });
     },
   };
 }
