@@ -139,7 +139,7 @@ export class BlockCache implements BlockDevice {
       hits: this.#hits,
       misses: this.#misses,
       readAheadLoads: this.#readAhead.loads,
-      dirtyBytes: this.#table.held * this.#chunkBytes,
+      dirtyBytes: (this.#table.held - this.#writeBack.foldable) * this.#chunkBytes,
       residentBytes: this.#table.resident * this.#chunkBytes,
       allocatedBytes: this.allocatedBytes,
       commits: this.#writeBack.commits,
@@ -186,7 +186,11 @@ export class BlockCache implements BlockDevice {
     this.#hits += 1;
     this.#installForWrite(offset, from.byteLength, first, last);
     this.#copy(offset, from, true);
-    for (let chunk = first; chunk <= last; chunk++) this.#writeBack.markDirty(chunk);
+    for (let chunk = first; chunk <= last; chunk++) {
+      const start = chunk * this.#chunkBytes;
+      const end = Math.min(this.#chunkBytes, offset + from.byteLength - start);
+      this.#writeBack.markDirty(chunk, Math.max(0, offset - start), end);
+    }
     this.#writeBack.pump();
     return true;
   }
@@ -205,8 +209,9 @@ export class BlockCache implements BlockDevice {
       const start = chunk * this.#chunkBytes;
       const buffer = this.#table.buffers[chunk];
       if (!buffer) continue; // reads as zeroes already
-      buffer.fill(0, Math.max(0, offset - start), Math.min(this.#chunkBytes, end - start));
-      this.#writeBack.markDirty(chunk);
+      const [from, to] = [Math.max(0, offset - start), Math.min(this.#chunkBytes, end - start)];
+      buffer.fill(0, from, to);
+      this.#writeBack.markDirty(chunk, from, to);
     }
     const firstWhole = Math.ceil(offset / this.#chunkBytes);
     const endWhole = Math.floor(end / this.#chunkBytes);

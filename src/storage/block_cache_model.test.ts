@@ -46,6 +46,15 @@ const scenario = fc.record({
   clients: fc.array(fc.array(operation, { maxLength: 40 }), { minLength: 1, maxLength: 4 }),
   /** What the backend does with its next requests, in turn: 0–2 answer at once or later, 3 fail. */
   answers: fc.array(fc.nat(3), { maxLength: 60 }),
+  /** With a journal of these blocks, or none. */
+  journal: fc.option(
+    fc.record({
+      blockBytes: fc.constantFrom(64, 256),
+      blockLimit: fc.integer({ min: 1, max: 4 }),
+      chunkLimit: fc.integer({ min: 1, max: 6 }),
+    }),
+    { nil: undefined },
+  ),
   segments: fc.array(fc.integer({ min: 1, max: 700 }), { maxLength: 4 }),
 });
 
@@ -113,7 +122,7 @@ function hash(bytes: Uint8Array): string {
 
 it("is a flat disk to its clients, and keeps what it flushed, over a backend that is slow and fails", async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ clients, answers, segments }) => {
+    fc.asyncProperty(scenario, async ({ clients, answers, journal, segments }) => {
       const store: MemoryStore = new Map();
       const model = new Model();
       let request = 0;
@@ -122,7 +131,7 @@ it("is a flat disk to its clients, and keeps what it flushed, over a backend tha
         if (kind === 3) throw new StorageError("io", "injected");
         for (let turns = 0; turns < kind; turns++) await later();
       };
-      const backend = new FaultBackend(new MemoryBackend(CHUNK, CHUNKS, store), {
+      const backend = new FaultBackend(new MemoryBackend(CHUNK, CHUNKS, store, journal), {
         read: answer,
         commit: answer,
       });

@@ -10,6 +10,8 @@ export const COMMITTING = 8;
 const REFERENCED = 16;
 /** First chunk of a read-ahead window: when it is read, the next window is due. */
 export const READ_AHEAD_MARK = 32;
+/** The backend's journal holds blocks of it, or may: it stays dirty until it was committed as a whole. */
+export const JOURNALED = 64;
 
 /** Evicted buffers that are kept for the next write: allocating and zeroing a fresh one costs more than the copy. */
 const MAX_FREE_BUFFERS = 16;

@@ -1,6 +1,7 @@
 import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
 import { asStorageError } from "./chunk_loader.ts";
-import { type ChunkTable, COMMITTING, DIRTY, STORED } from "./chunk_table.ts";
+import { type ChunkTable, COMMITTING, DIRTY, JOURNALED, STORED } from "./chunk_table.ts";
+import { DirtyBlocks } from "./dirty_blocks.ts";
 import { DirtyLimit } from "./dirty_limit.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -33,11 +34,22 @@ export interface WriteBackOptions {
   readonly underPressure: () => boolean;
 }
 
+/** The commit under way. */
+interface Running {
+  readonly changes: readonly ChunkChange[];
+  /** What of each chunk was not durable before. */
+  readonly unsaved: readonly (readonly number[])[];
+  /** The period in which the oldest of its chunks became dirty. */
+  readonly since: number;
+}
+
 /** One pending flush: what still has to become durable for it. */
 interface FlushWaiter {
   /** Chunks that need a commit which starts later than the flush. */
   readonly needs: Set<number>;
-  /** Whether it also waits for the commit that was under way when it came. */
+  /** The commit that was under way when it came. */
+  readonly cameDuring: Running | undefined;
+  /** Whether it also waits for that one. */
   awaitsRunning: boolean;
   resolve(): void;
   reject(error: StorageError): void;
@@ -52,6 +64,10 @@ interface FlushWaiter {
  *
  * The backend takes its copy when commit() is called; a chunk that changes later is simply dirty again. When a commit
  * fails, its chunks are dirty again too and are retried: for the next flush, or after a while.
+ *
+ * Where the backend has a journal, a flush writes only the changed blocks of a chunk of which little has changed. Such a
+ * chunk is durable (no flush waits for it), but it stays dirty: the next commit that nobody waits for, which is always
+ * one of whole chunks, folds it. So the journal is bounded by what bounds dirty data, and by a limit of its own.
  */
 export class WriteBack {
   commits = 0;
@@ -69,11 +85,13 @@ export class WriteBack {
   readonly #dirty = new Set<number>();
   /** The period in which each dirty chunk became so. */
   readonly #dirtySince: Uint32Array;
+  /** What of the dirty chunks is not durable. A dirty chunk without such blocks only waits to be folded. */
+  readonly #unsaved: DirtyBlocks;
+  /** Chunks flagged JOURNALED. */
+  #journaled = 0;
   readonly #limit: DirtyLimit;
   readonly #waiters = new Set<FlushWaiter>();
-  #running: readonly ChunkChange[] | undefined;
-  /** The period in which the oldest chunk of the running commit became dirty. */
-  #runningSince = 0;
+  #running: Running | undefined;
   /** The running commit has not answered in time. */
   #stalled: StorageError | undefined;
   /** How many of the longest dirty chunks are to be committed though there are few; set when idle. */
@@ -96,8 +114,10 @@ export class WriteBack {
     this.#table = table;
     this.#scheduler = scheduler;
     this.#options = options;
-    this.#dirtySince = new Uint32Array(table.chunkCount);
-    this.#limit = new DirtyLimit(table.chunkBytes, table.claimLimit);
+    const { chunkBytes, chunkCount } = table;
+    this.#dirtySince = new Uint32Array(chunkCount);
+    this.#unsaved = new DirtyBlocks(chunkBytes, chunkCount, backend.journal?.blockBytes ?? chunkBytes);
+    this.#limit = new DirtyLimit(chunkBytes, table.claimLimit);
     table.claimTarget = this.#limit.chunks;
   }
 
@@ -110,24 +130,43 @@ export class WriteBack {
     return this.#stalled;
   }
 
-  /** To be called after each change of a chunk. */
-  markDirty(chunk: number): void {
+  /** Chunks held in memory that are durable already and only wait to be folded, or are being folded. */
+  get foldable(): number {
+    let count = 0;
+    for (const chunk of this.#dirty) {
+      if (!this.#unsaved.has(chunk) && (this.#table.flags[chunk] & COMMITTING) === 0) count += 1;
+    }
+    const { changes = [], unsaved = [] } = this.#running ?? {};
+    for (const [i, { chunk }] of changes.entries()) {
+      if (unsaved[i].length === 0 && !this.#unsaved.has(chunk)) count += 1;
+    }
+    return count;
+  }
+
+  /** To be called after each change of a chunk: its bytes from `start` to before `end`. */
+  markDirty(chunk: number, start = 0, end = this.#table.chunkBytes): void {
     this.#touched = true;
     this.guestActive = true;
     this.#toDrain = 0;
+    const wasUnsaved = this.#unsaved.has(chunk);
+    this.#unsaved.mark(chunk, start, end);
+    if (!wasUnsaved) this.#sharedFlush = undefined;
     if (this.#table.flags[chunk] & DIRTY) return;
     this.#table.setFlags(chunk, DIRTY, 0);
     this.#dirty.add(chunk);
     this.#dirtySince[chunk] = this.#period;
-    this.#sharedFlush = undefined;
     if (!this.#cancelTimer) this.#startTimer();
   }
 
   /** Makes a whole chunk read as zeroes; its removal is committed like a write. */
   drop(chunk: number): void {
     // A flush that waits for this chunk needs some commit of it, even if the backend never had it.
-    if (this.#table.drop(chunk, this.#waiters.size > 0)) this.markDirty(chunk);
-    else this.#dirty.delete(chunk);
+    if (this.#table.drop(chunk, this.#waiters.size > 0)) {
+      this.markDirty(chunk);
+    } else {
+      this.#dirty.delete(chunk);
+      this.#unsaved.clear(chunk);
+    }
   }
 
   /** Resolves when all that is dirty now is durable. */
@@ -136,7 +175,10 @@ export class WriteBack {
       this.flushesCoalesced += 1;
       return this.#sharedFlush;
     }
-    const flush = this.#wait(new Set(this.#dirty), this.#running !== undefined);
+    const needs = new Set<number>();
+    for (const chunk of this.#dirty) if (this.#unsaved.has(chunk)) needs.add(chunk);
+    const running = this.#running?.unsaved.some(blocks => blocks.length > 0) ?? false;
+    const flush = this.#wait(needs, running);
     if (this.#waiters.size > 0) {
       this.#sharedFlush = flush;
       const done = () => {
@@ -153,7 +195,7 @@ export class WriteBack {
     let committing = false;
     for (let chunk = first; chunk <= last; chunk++) {
       const flags = this.#table.flags[chunk];
-      if (flags & DIRTY) needs.add(chunk);
+      if (this.#unsaved.has(chunk)) needs.add(chunk);
       if (flags & COMMITTING) committing = true;
     }
     return this.#wait(needs, committing);
@@ -162,13 +204,9 @@ export class WriteBack {
   /** Starts a commit if there is a reason for one and none is under way. */
   pump(): void {
     if (this.#running || this.#stopped || this.#dirty.size === 0) return;
-    let source: Iterable<number> = this.#dirty;
-    let bytes = COMMIT_BYTES;
-    if (this.#waiters.size > 0) source = this.#neededChunks();
-    else if (!this.#options.underPressure()) bytes = this.#backgroundBytes();
-    if (bytes === 0) return;
-    const changes = this.#takeBatch(source, bytes);
-    if (changes.length > 0) this.#commit(changes, bytes);
+    if (this.#waiters.size > 0) this.#commit(this.#neededChunks(), COMMIT_BYTES, true);
+    else if (this.#options.underPressure()) this.#commit(this.#dirty, COMMIT_BYTES);
+    else if (!this.#failed) this.#commitInBackground();
   }
 
   /** Starts no commit any more, whatever one that is still under way comes to. */
@@ -186,23 +224,31 @@ export class WriteBack {
     this.#rejectWaiters(() => true, reason);
   }
 
-  /** How much to commit though nobody waits for it; 0 for nothing. */
-  #backgroundBytes(): number {
-    if (this.#failed) return 0;
+  /** Commits what is to be committed though nobody waits for it, if anything is. */
+  #commitInBackground(): void {
     const { claimLimit, claimTarget, held } = this.#table;
-    if (held * claimLimit >= this.#options.threshold * claimTarget) return COMMIT_BYTES;
-    const oldest = this.#oldest * this.#options.idleMs;
-    if (oldest >= this.#options.maxAgeMs) return COMMIT_BYTES;
-    if (this.#toDrain === 0 && oldest < PACED_AGE * this.#options.maxAgeMs) return 0;
-    if (!this.guestActive) return COMMIT_BYTES;
-    return this.#cancelPause ? 0 : PACED_COMMIT_BYTES;
+    const { threshold, maxAgeMs, idleMs } = this.#options;
+    const oldest = this.#oldest * idleMs;
+    if (held * claimLimit >= threshold * claimTarget || oldest >= maxAgeMs) {
+      this.#commit(this.#dirty, COMMIT_BYTES);
+    } else if (this.#toDrain > 0 || oldest >= PACED_AGE * maxAgeMs) {
+      this.#commitPolitely(this.#dirty);
+    } else if (this.#backend.journal && this.#journaled * 2 > this.#backend.journal.chunkLimit) {
+      this.#commitPolitely(this.#journaledChunks());
+    }
+  }
+
+  /** Leaves the guest its time while it reads or writes. */
+  #commitPolitely(source: Iterable<number>): void {
+    if (!this.guestActive) this.#commit(source, COMMIT_BYTES);
+    else if (!this.#cancelPause) this.#commit(source, PACED_COMMIT_BYTES);
   }
 
   #wait(needs: Set<number>, awaitsRunning: boolean): Promise<void> {
     if (needs.size === 0 && !awaitsRunning) return Promise.resolve();
     if (this.#stalled) return Promise.reject(this.#stalled);
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ needs, awaitsRunning, resolve, reject });
+      this.#waiters.add({ needs, cameDuring: this.#running, awaitsRunning, resolve, reject });
       this.pump();
     });
   }
@@ -211,35 +257,63 @@ export class WriteBack {
     for (const waiter of this.#waiters) yield* waiter.needs;
   }
 
-  #takeBatch(source: Iterable<number>, most: number): ChunkChange[] {
-    const { buffers, flags, chunkBytes } = this.#table;
-    const changes: ChunkChange[] = [];
-    let bytes = 0;
-    this.#runningSince = this.#period;
-    for (const chunk of source) {
-      if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
-      const data = buffers[chunk];
-      this.#runningSince = Math.min(this.#runningSince, this.#dirtySince[chunk]);
-      changes.push({ chunk, data });
-      this.#dirty.delete(chunk);
-      this.#table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
-      if (data) bytes += chunkBytes;
-      if (bytes >= most || changes.length >= MAX_COMMIT_CHANGES) break;
-    }
-    return changes;
+  *#journaledChunks(): Generator<number> {
+    for (const chunk of this.#dirty) if (this.#table.flags[chunk] & JOURNALED) yield chunk;
   }
 
-  #commit(changes: readonly ChunkChange[], bytes: number): void {
-    this.#running = changes;
+  /** Takes up to `most` bytes of the chunks in `source` for a commit; for a flush only what it needs. */
+  #takeBatch(source: Iterable<number>, most: number, forFlush: boolean): Running {
+    const { flags } = this.#table;
+    const changes: ChunkChange[] = [];
+    const unsaved: (readonly number[])[] = [];
+    let since = this.#period;
+    let bytes = 0;
+    for (const chunk of source) {
+      if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
+      if (forFlush && !this.#unsaved.has(chunk)) continue;
+      since = Math.min(since, this.#dirtySince[chunk]);
+      const blocks = this.#unsaved.take(chunk);
+      const change = this.#take(chunk, forFlush ? blocks : undefined);
+      changes.push(change);
+      unsaved.push(blocks);
+      bytes += storedBytes(change, this.#unsaved.blockBytes);
+      if (bytes >= most || changes.length >= MAX_COMMIT_CHANGES) break;
+    }
+    return { changes, unsaved, since };
+  }
+
+  /** The change that makes a chunk durable. When few `blocks` are not, and the journal has room for it, these alone. */
+  #take(chunk: number, blocks: readonly number[] | undefined): ChunkChange {
+    const table = this.#table;
+    const { journal } = this.#backend;
+    const data = table.buffers[chunk];
+    const isJournaled = (table.flags[chunk] & JOURNALED) !== 0;
+    if (data && blocks && journal && blocks.length <= journal.blockLimit) {
+      if (isJournaled || this.#journaled < journal.chunkLimit) {
+        // Still dirty, and at its place in the order.
+        if (!isJournaled) this.#journaled += 1;
+        table.setFlags(chunk, COMMITTING | STORED | JOURNALED, 0);
+        return { chunk, data, blocks };
+      }
+    }
+    this.#dirty.delete(chunk);
+    table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
+    return { chunk, data };
+  }
+
+  #commit(source: Iterable<number>, bytes: number, forFlush = false): void {
+    const running = this.#takeBatch(source, bytes, forFlush);
+    if (running.changes.length === 0) return;
+    this.#running = running;
     const start = this.#scheduler.now();
     this.guestActive = false;
     const cancelDeadline = this.#scheduler.after(this.#options.timeoutMs, () => this.#stall());
     this.#backend
-      .commit(changes)
+      .commit(running.changes)
       .finally(cancelDeadline)
       .then(
-        () => this.#committed(changes, this.#scheduler.now() - start, bytes === PACED_COMMIT_BYTES),
-        error => this.#commitFailed(changes, asStorageError(error, "Writing to storage failed")),
+        () => this.#committed(running, this.#scheduler.now() - start, bytes === PACED_COMMIT_BYTES),
+        error => this.#commitFailed(running, asStorageError(error, "Writing to storage failed")),
       );
   }
 
@@ -252,22 +326,28 @@ export class WriteBack {
     this.#options.onCommitted(error);
   }
 
-  #committed(changes: readonly ChunkChange[], ms: number, paced: boolean): void {
+  #committed(running: Running, ms: number, paced: boolean): void {
+    const { changes } = running;
+    const table = this.#table;
     this.commits += 1;
     let bytes = 0;
-    for (const { chunk, data } of changes) {
-      this.#table.setFlags(chunk, 0, COMMITTING);
-      if (data) bytes += data.byteLength;
-      else this.#table.removed(chunk);
+    let isWhole = true;
+    for (const change of changes) {
+      const { chunk, data, blocks } = change;
+      bytes += storedBytes(change, this.#unsaved.blockBytes);
+      if (blocks) isWhole = false;
+      else if (table.flags[chunk] & JOURNALED) this.#journaled -= 1;
+      table.setFlags(chunk, 0, blocks ? COMMITTING : COMMITTING | JOURNALED);
+      if (!data) table.removed(chunk);
     }
     this.committedBytes += bytes;
-    if (bytes >= COMMIT_BYTES) this.#limit.committed(bytes / this.#table.chunkBytes, ms);
-    this.#table.claimTarget = this.#limit.chunks;
+    if (bytes >= COMMIT_BYTES && isWhole) this.#limit.committed(bytes / table.chunkBytes, ms);
+    table.claimTarget = this.#limit.chunks;
     this.#ended();
     this.#failed = false;
     if (paced) this.#pause();
     for (const waiter of this.#waiters) {
-      if (waiter.awaitsRunning) waiter.awaitsRunning = false;
+      if (waiter.cameDuring === running) waiter.awaitsRunning = false;
       else for (const { chunk } of changes) waiter.needs.delete(chunk);
       if (waiter.needs.size > 0) continue;
       this.#waiters.delete(waiter);
@@ -278,24 +358,31 @@ export class WriteBack {
     this.pump();
   }
 
-  #commitFailed(changes: readonly ChunkChange[], error: StorageError): void {
+  #commitFailed(running: Running, error: StorageError): void {
+    const { changes, unsaved } = running;
     this.commitFailures += 1;
     // They come first again, and count as old as the oldest of all: the order stays that of the ages.
     const younger = [...this.#dirty];
-    const since = younger.length > 0 ? this.#dirtySince[younger[0]] : this.#period;
-    this.#runningSince = Math.min(this.#runningSince, since);
+    const oldestYounger = younger.length > 0 ? this.#dirtySince[younger[0]] : this.#period;
+    const since = Math.min(running.since, oldestYounger);
     this.#dirty.clear();
-    for (const { chunk } of changes) {
+    for (const [i, { chunk, data }] of changes.entries()) {
       this.#table.setFlags(chunk, DIRTY, COMMITTING);
       this.#dirty.add(chunk);
-      this.#dirtySince[chunk] = this.#runningSince;
+      this.#dirtySince[chunk] = since;
+      // A chunk that was not removed, and may have been written again, is not zero outside of what was written.
+      if (data) this.#unsaved.restore(chunk, unsaved[i]);
+      else this.#unsaved.markAll(chunk);
     }
     for (const chunk of younger) this.#dirty.add(chunk);
     this.#ended();
     this.#failed = true;
     this.#toDrain = 0;
     this.#rejectWaiters(
-      waiter => waiter.awaitsRunning || changes.some(({ chunk }) => waiter.needs.has(chunk)),
+      waiter =>
+        waiter.cameDuring === running
+          ? waiter.awaitsRunning
+          : changes.some(({ chunk }) => waiter.needs.has(chunk)),
       error,
     );
     this.#options.onCommitted(error);
@@ -352,4 +439,10 @@ export class WriteBack {
     this.pump();
     this.#startTimer();
   }
+}
+
+/** Bytes that a change adds to storage. */
+function storedBytes({ data, blocks }: ChunkChange, blockBytes: number): number {
+  if (!data) return 0;
+  return blocks ? blocks.length * blockBytes : data.byteLength;
 }
