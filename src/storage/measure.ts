@@ -2,6 +2,7 @@
  * The worker behind measure.mjs: times the storage stack as the I/O worker uses it, on disks of its own that it
  * deletes afterwards. Takes the chunk size in bytes as its one message, answers with Figures.
  */
+import { BlockCache } from "./block_cache.ts";
 import type { BlockDevice } from "./block_device.ts";
 import { Disk, wipeDisk } from "./disk.ts";
 import { IndexedDbBackend } from "./indexeddb_backend.ts";
@@ -18,6 +19,20 @@ export interface Figures {
   /** Milliseconds from flush() of one 4 KiB write to its answer; of 100. */
   readonly flushMedianMs: number;
   readonly flushP95Ms: number;
+  /** The same above a backend that has no journal. */
+  readonly flushWholeMedianMs: number;
+  readonly flushWholeP95Ms: number;
+  /** The same, with the writes one after the other, as a journal in a file system makes them; of 200. */
+  readonly appendFlushMedianMs: number;
+  readonly appendFlushP95Ms: number;
+  /** Milliseconds for a commit of so many journal blocks of one chunk, and of the whole chunk; medians of 60. */
+  readonly commit1BlockMs: number;
+  readonly commit4BlocksMs: number;
+  readonly commit16BlocksMs: number;
+  readonly commit32BlocksMs: number;
+  readonly commitChunkMs: number;
+  /** Milliseconds to open a disk of which 128 chunks wait in the journal. */
+  readonly openAfterCrashMs: number;
   /** MB/s (10⁶) of 256 MiB read in order, block cache empty. */
   readonly coldRead1MiB: number;
   readonly coldRead4KiB: number;
@@ -59,13 +74,12 @@ async function measure(chunkBytes: number): Promise<Figures> {
     }
     await disk.cache.flush();
   });
-  const flushes = await times(100, async i => {
-    await write(disk.cache, i * 3 * MiB, 4 * KiB);
-    const start = performance.now();
-    await disk.cache.flush();
-    return performance.now() - start;
-  });
+  const flushes = await flushing(disk.cache, 100, 3 * MiB);
   disk = await reopen(disk, chunkBytes);
+  const appends = await flushing(disk.cache, 200, 4 * KiB);
+  await disk.close();
+  const wholeFlushes = await flushingWholeChunks();
+  disk = await openDisk(chunkBytes);
   const coldRead1MiB = await throughput(256, () => readAll(disk.cache, 256 * MiB, MiB));
   const hitRead1MiB = await throughput(160, () => readAll(disk.cache, 160 * MiB, MiB));
   const hits = 40_000;
@@ -82,11 +96,17 @@ async function measure(chunkBytes: number): Promise<Figures> {
   });
   await disk.close();
   const blocks = await commitBlocks();
+  const small = await smallCommits();
   await wipeDisk(NAME);
   return {
     seed32MiBMs: quantile(seedTimes, 0.5),
     flushMedianMs: quantile(flushes, 0.5),
     flushP95Ms: quantile(flushes, 0.95),
+    flushWholeMedianMs: quantile(wholeFlushes, 0.5),
+    flushWholeP95Ms: quantile(wholeFlushes, 0.95),
+    appendFlushMedianMs: quantile(appends, 0.5),
+    appendFlushP95Ms: quantile(appends, 0.95),
+    ...small,
     coldRead1MiB,
     coldRead4KiB,
     coldRandom4KiBMs: quantile(random, 0.5),
@@ -96,6 +116,32 @@ async function measure(chunkBytes: number): Promise<Figures> {
     hitRead1MiB,
     hitRead4KiBUs,
   };
+}
+
+/** Writes 4 KiB every `stride` bytes, flushes each time, and says how long each flush took. */
+function flushing(device: BlockDevice, count: number, stride: number): Promise<number[]> {
+  return times(count, async i => {
+    await write(device, i * stride, 4 * KiB);
+    const start = performance.now();
+    await device.flush();
+    return performance.now() - start;
+  });
+}
+
+async function flushingWholeChunks(): Promise<number[]> {
+  const backend = await IndexedDbBackend.open(NAME);
+  const { chunkBytes, chunkCount } = backend;
+  const cache = await BlockCache.open({
+    chunkBytes,
+    chunkCount,
+    list: () => backend.list(),
+    read: chunks => backend.read(chunks),
+    commit: changes => backend.commit(changes),
+    close: () => backend.close(),
+  });
+  const results = await flushing(cache, 100, 3 * MiB);
+  await cache.close();
+  return results;
 }
 
 async function commitBlocks(): Promise<number[]> {
@@ -121,6 +167,39 @@ async function commitBlocks(): Promise<number[]> {
   });
   await backend.close();
   return results;
+}
+
+async function smallCommits() {
+  const backend = await IndexedDbBackend.open(NAME);
+  const data = new Uint8Array(guest.subarray(0, backend.chunkBytes));
+  const counts = [1, 4, 16, 32, 0];
+  const results = counts.map((): number[] => []);
+  for (let round = 0; round < 60; round++) {
+    for (const [i, count] of counts.entries()) {
+      const blocks = count > 0 ? Array.from({ length: count }, (_, block) => block) : undefined;
+      const start = performance.now();
+      await backend.commit([{ chunk: 100 + i + (round % 10) * 8, data, blocks }]);
+      results[i].push(performance.now() - start);
+    }
+  }
+  for (let chunk = 0; chunk < 128; chunk++) {
+    await backend.commit([{ chunk, data, blocks: [chunk % (backend.chunkBytes / (4 * KiB))] }]);
+  }
+  await backend.close();
+  const start = performance.now();
+  await (await IndexedDbBackend.open(NAME)).close();
+  const openAfterCrashMs = performance.now() - start;
+  const [commit1BlockMs, commit4BlocksMs, commit16BlocksMs, commit32BlocksMs, commitChunkMs] = results.map(
+    values => quantile(values, 0.5),
+  );
+  return {
+    commit1BlockMs,
+    commit4BlocksMs,
+    commit16BlocksMs,
+    commit32BlocksMs,
+    commitChunkMs,
+    openAfterCrashMs,
+  };
 }
 
 async function seeding(chunkBytes: number): Promise<number> {
