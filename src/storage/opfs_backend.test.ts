@@ -2,10 +2,10 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageError } from "./block_backend.ts";
 import { CHUNK_BYTES, CHUNK_COUNT, describeDiskStore, filled } from "./conformance.ts";
-import { Crash, type CrashingFile, crashingFiles } from "./crashing_files.ts";
 import { crc32 } from "./crc32.ts";
 import type { NewDisk } from "./disk_store.ts";
 import { OpfsBackend } from "./opfs_backend.ts";
+import { Crash, type CrashingFile, crashingFiles } from "./testing/crashing_files.ts";
 
 const geometry: NewDisk = { capacityBytes: CHUNK_BYTES * CHUNK_COUNT, chunkBytes: CHUNK_BYTES };
 
