@@ -2,7 +2,8 @@ import { StorageError } from "./block_backend.ts";
 import { CachedImage } from "./cached_image.ts";
 import type { DiskStore, NewDisk } from "./disk_store.ts";
 import { HttpImage, type HttpImageOptions } from "./http_image.ts";
-import { deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
+import { IndexedDbBackend } from "./indexeddb_backend.ts";
+import { deleteDatabase } from "./indexeddb_database.ts";
 import { type NewOverlay, OverlayBackend } from "./overlay_backend.ts";
 import type { ReadOnlyImage } from "./read_only_image.ts";
 

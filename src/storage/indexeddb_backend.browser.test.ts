@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
+import { CHUNK_BYTES, CHUNK_COUNT, describeDiskStore, filled } from "./conformance.ts";
 import type { NewDisk } from "./disk_store.ts";
 import { IndexedDbBackend } from "./indexeddb_backend.ts";
 import { databaseName, deleteDatabase } from "./indexeddb_database.ts";
@@ -10,10 +10,10 @@ const geometry: NewDisk = { capacityBytes: CHUNK_BYTES * CHUNK_COUNT, chunkBytes
 let disks = 0;
 const freshName = () => `test-${Date.now()}-${disks++}`;
 
-describeBlockBackend("IndexedDbBackend", async () => {
+describeDiskStore("IndexedDbBackend", async lbaBytes => {
   const name = freshName();
   return {
-    backend: await IndexedDbBackend.open(name, geometry),
+    backend: await IndexedDbBackend.open(name, lbaBytes ? { ...geometry, lbaBytes } : geometry),
     reopen: () => IndexedDbBackend.open(name),
   };
 });

@@ -1,5 +1,5 @@
 import { BaseHeader, headerChunks } from "./base_header.ts";
-import { type ChunkChange, StorageError } from "./block_backend.ts";
+import { type ChunkChange, type JournalTraits, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
 import {
   type DiskMetadata,
@@ -116,6 +116,10 @@ export class OverlayBackend implements DiskStore {
     };
   }
 
+  get journal(): JournalTraits | undefined {
+    return this.#store.journal;
+  }
+
   get isOpen(): boolean {
     return this.#store.isOpen;
   }
@@ -182,7 +186,7 @@ export class OverlayBackend implements DiskStore {
       ? // It has to wait, and the caller may change its arrays once commit() has returned.
         startAfter(
           before,
-          changes.map(({ chunk, data }) => ({ chunk, data: data?.slice() })),
+          changes.map(change => ({ ...change, data: change.data?.slice() })),
           copies => this.#commit(copies),
         )
       : this.#commit(changes);
@@ -204,7 +208,12 @@ export class OverlayBackend implements DiskStore {
     const header = removals.length > 0 ? removed.changesFrom(this.#removed) : [];
     await this.#store.commit([
       ...header,
-      ...changes.map(({ chunk, data }) => ({ chunk: this.#place(chunk), data })),
+      ...changes.map(({ chunk, data, blocks }) => ({
+        chunk: this.#place(chunk),
+        data,
+        // What the image shows around the changed blocks, the store does not have.
+        ...(!(this.#shows(chunk) && !this.#own.has(chunk)) && { blocks }),
+      })),
     ]);
     this.#removed = removed;
     for (const { chunk, data } of changes) {
