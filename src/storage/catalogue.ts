@@ -1,6 +1,6 @@
 import { promisifyRequest } from "idb-keyval";
 import { StorageError } from "./block_backend.ts";
-import { CatalogueError, checkDiskName, type DiskEntry, isBuiltIn } from "./disk_entry.ts";
+import { CatalogueError, checkDiskName, type DiskEntry, isBuiltIn, isWhole } from "./disk_entry.ts";
 import { storageErrorFrom } from "./indexeddb_errors.ts";
 
 /** Raised whenever the meaning of what is stored changes. */
@@ -28,9 +28,7 @@ export class Catalogue {
 
   /** The entry of the disk that people call `name`; half-made ones are not found. */
   async find(name: string): Promise<DiskEntry> {
-    const found = (await this.entries()).find(
-      entry => entry.name === name && (entry.state === "ready" || entry.state === "empty"),
-    );
+    const found = (await this.entries()).find(entry => entry.name === name && isWhole(entry));
     if (!found) throw new CatalogueError(`There is no disk called “${name}”.`);
     return found;
   }
@@ -140,7 +138,7 @@ const sorted = (entries: DiskEntry[]): DiskEntry[] =>
 
 function taken(rival: DiskEntry): CatalogueError {
   return new CatalogueError(
-    rival.state === "ready" || rival.state === "empty"
+    isWhole(rival)
       ? `There is a disk called “${rival.name}” already. Choose another name, or rename that one.`
       : `A disk called “${rival.name}” is just being made or deleted. Wait for that, or choose another name.`,
   );

@@ -22,6 +22,8 @@ export interface DiskEntry {
   /** Namespace Globally Unique Identifier: 32 hex digits. */
   readonly nguid: string;
   readonly state: DiskState;
+  /** Name of the Web Lock that is held while the state is "incomplete" or "deleting" and someone is at it. */
+  readonly work?: string | undefined;
 }
 
 export type DiskState =
@@ -50,8 +52,9 @@ const MAX_NAME_LENGTH = 48;
 
 /** Throws CatalogueError for a name that no disk may have. It is also the name of the file of an export. */
 export function checkDiskName(name: string): void {
-  const why =
-    name === ""
+  const why = isBuiltIn(name)
+    ? "that is a disk of the machine itself"
+    : name === ""
       ? "it is empty"
       : name.length > MAX_NAME_LENGTH
         ? `it has ${name.length} characters`
@@ -83,20 +86,23 @@ export function checkCapacity(capacityBytes: number, lbaBytes: LbaBytes): void {
   }
 }
 
-/** An id for a disk called `name` that is none of `taken`: readable, as it shows in the browser's developer tools. */
-export function freshId(name: string, taken: ReadonlySet<string>): string {
-  const base =
+/** A new id for a disk called `name`: readable, as it shows in the browser's developer tools. */
+export function freshId(name: string): string {
+  const words =
     name
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
       .replace(/^-|-$/g, "") || "disk";
-  let id = base;
-  for (let number = 2; taken.has(id); number++) id = `${base}-${number}`;
-  return id;
+  return `${words}-${randomHex(4)}`;
 }
 
 /** A random NGUID with the prefix of those that the machine gives its own disks. */
-export function freshNguid(): string {
-  const random = crypto.getRandomValues(new Uint8Array(8));
-  return `d00bbe1100004000${Array.from(random, byte => byte.toString(16).padStart(2, "0")).join("")}`;
+export const freshNguid = (): string => `d00bbe1100004000${randomHex(8)}`;
+
+export function randomHex(bytes: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return Array.from(random, byte => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/** Is the disk whole, and may be used? */
+export const isWhole = ({ state }: DiskEntry): boolean => state === "ready" || state === "empty";

@@ -1,7 +1,9 @@
 import { CatalogueError, type DiskEntry, type DiskKind } from "./disk_entry.ts";
 import type { DiskStore, NewDisk } from "./disk_store.ts";
-import { deleteDatabase, IndexedDbBackend } from "./indexeddb_backend.ts";
-import { deleteOpfsDisk, OpfsBackend } from "./opfs_backend.ts";
+import { IndexedDbBackend } from "./indexeddb_backend.ts";
+import { deleteDatabase } from "./indexeddb_database.ts";
+import { OpfsBackend } from "./opfs_backend.ts";
+import { deleteOpfsDisk } from "./opfs_files.ts";
 
 /** How disks of one kind are opened and deleted. */
 interface DiskKeeper {
@@ -34,6 +36,7 @@ export function removeStore(entry: DiskEntry): Promise<void> {
 
 function keeperOf({ kind, name }: DiskEntry): DiskKeeper {
   const keeper = keepers[kind];
-  if (!keeper) throw new CatalogueError(`Disk “${name}” is kept in a way (${kind}) that this Doorbell does not know.`);
+  if (!keeper)
+    throw new CatalogueError(`Disk “${name}” is kept in a way (${kind}) that this Doorbell does not know.`);
   return keeper;
 }

@@ -1,4 +1,4 @@
-import type { ChunkChange } from "./block_backend.ts";
+import type { ChunkChange, JournalTraits } from "./block_backend.ts";
 import type { DiskMetadata, DiskStore, SeedRecord } from "./disk_store.ts";
 import type { ChunkSink, StoredChunk } from "./transfer/chunk_sink.ts";
 import { checkCancelled, type TransferControl } from "./transfer/transfer_control.ts";
@@ -47,6 +47,10 @@ export class SnapshotStore implements DiskStore {
 
   get isOpen(): boolean {
     return this.#store.isOpen;
+  }
+
+  get journal(): JournalTraits | undefined {
+    return this.#store.journal;
   }
 
   list(): Promise<number[]> {
