@@ -10,7 +10,10 @@ import type { CounterName } from "../trace/counters.ts";
 import type { TerminalView } from "./terminal/terminal.ts";
 
 export interface Automation
-  extends Pick<Machine, "ready" | "settings" | "state" | "rescue" | "disks" | "blockade" | "readOnly"> {
+  extends Pick<
+    Machine,
+    "ready" | "settings" | "state" | "rescue" | "disks" | "catalogue" | "blockade" | "readOnly"
+  > {
   /** All counters since the boot (src/trace/counters.ts), and the data that I/O commands moved in bytes. */
   counters(): Record<CounterName, number> & { bytes: number; bytesRead: number; bytesWritten: number };
   /** Measures the time of register accesses (`counters().exitTimeUs`) from now on, or no more. */
@@ -67,6 +70,7 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
       return { ...counters, bytes: bytesRead + bytesWritten, bytesRead, bytesWritten };
     },
     disks: () => machine.disks(),
+    catalogue: machine.catalogue,
     timeExits: on => machine.timeExits(on),
     bootStages: () => machine.bootStages,
     terminalText: () => terminal.text(),

@@ -95,6 +95,8 @@ export interface ExecResult {
 
 /** A disk as the status line shows it. Sizes in bytes. */
 export interface DiskStatus {
+  /** What storage knows the disk by; never changes. */
+  readonly id: string;
   readonly name: string;
   /** Where the guest finds it: /dev/nvme0n1, /dev/vda, … */
   readonly path: string;
@@ -105,6 +107,73 @@ export interface DiskStatus {
   readonly flushing: boolean;
   /** Why data could not be saved at the last try; a sentence for the user. */
   readonly failure?: string;
+}
+
+/** A disk that is kept in this browser. Sizes in bytes. */
+export interface CatalogueDisk {
+  readonly name: string;
+  /** The backend that keeps it: "http" is an image on a server under an overlay of what was written. */
+  readonly kind: "indexeddb" | "opfs" | "http";
+  readonly lbaBytes: 512 | 4096;
+  readonly capacityBytes: number;
+  /** What it takes in storage; absent where that cannot be told now. */
+  readonly usedBytes?: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** In the machine from its next boot on. */
+  readonly attached: boolean;
+  /** Where the guest finds it at present; absent when it is not in the machine. */
+  readonly path?: string;
+  /** One of the machine's own two disks: they cannot be detached, renamed or deleted, but reset. */
+  readonly builtIn: boolean;
+}
+
+export interface NewCatalogueDisk {
+  readonly name: string;
+  /** A multiple of lbaBytes, from 1 MiB to 256 GiB. */
+  readonly capacityBytes: number;
+  /** Logical block size. Default: 512. */
+  readonly lbaBytes?: 512 | 4096 | undefined;
+  /** Default: "indexeddb". */
+  readonly kind?: "indexeddb" | "opfs" | undefined;
+}
+
+export interface TransferOptions {
+  /** Cancels the transfer, which then rejects and leaves nothing behind. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+}
+
+/**
+ * The disks that people own: docs/storage.md. Everything rejects with an Error whose message says what happened and
+ * what to do. Disks are named by their names.
+ */
+export interface DiskCatalogue {
+  list(): Promise<readonly CatalogueDisk[]>;
+  create(disk: NewCatalogueDisk): Promise<void>;
+  rename(name: string, newName: string): Promise<void>;
+  /** Attached disks are nvme0n3, n4, … from the next boot on, the oldest first. */
+  attach(name: string): Promise<void>;
+  detach(name: string): Promise<void>;
+  /** Makes a disk larger; a running guest sees that at its next boot. */
+  resize(name: string, capacityBytes: number): Promise<void>;
+  /** Empties a disk that is not in the running machine. */
+  wipe(name: string): Promise<void>;
+  /** Deletes a disk that is not in the running machine. */
+  remove(name: string): Promise<void>;
+  /** A running guest's disk is copied as it durably is at one moment, after a `sync`. */
+  clone(name: string, newName: string, options?: TransferOptions): Promise<void>;
+  /** Makes a disk of an image: raw, raw packed with gzip, or qcow2. An odd end is padded with zeroes to a whole block. */
+  importImage(
+    image: Blob,
+    disk: Omit<NewCatalogueDisk, "capacityBytes">,
+    options?: TransferOptions,
+  ): Promise<{ readonly paddedBytes: number }>;
+  /** The disk as a raw image: written to `file` if that is given, else as a Blob. For a running guest as with clone. */
+  exportImage(
+    name: string,
+    options?: TransferOptions & { readonly file?: FileSystemFileHandle | undefined },
+  ): Promise<Blob | undefined>;
 }
 
 export interface MachineEvents {
@@ -161,6 +230,7 @@ export interface Machine {
   readonly observation: Observation | undefined;
   /** Turns observation on, for this boot and those that follow, until the function that it returns is called. */
   observe(): () => void;
+  readonly catalogue: DiskCatalogue;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

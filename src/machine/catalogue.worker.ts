@@ -19,6 +19,10 @@ class CatalogueWorker implements CatalogueWorkerApi {
     );
   }
 
+  find(name: string): Promise<DiskEntry> {
+    return this.#library.catalogue.find(name);
+  }
+
   create(spec: DiskSpec, capacityBytes: number): Promise<DiskEntry> {
     return this.#library.create(spec, capacityBytes);
   }

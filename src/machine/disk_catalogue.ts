@@ -117,7 +117,8 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   async #isOpen(name: string): Promise<boolean> {
-    return (await this.list()).some(disk => disk.name === name && disk.path !== undefined);
+    const { id } = await (await this.#connect()).find(name);
+    return (await this.#openDisks()).some(disk => disk.id === id);
   }
 
   async #openDisks() {

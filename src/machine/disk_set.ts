@@ -1,21 +1,26 @@
 import type { Namespace, NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { BlockDevice } from "../storage/block_device.ts";
-import { Disk, wipeDisk } from "../storage/disk.ts";
+import { type Disk, wipeDisk } from "../storage/disk.ts";
+import { type DiskEntry, isBuiltIn, isWhole } from "../storage/disk_entry.ts";
+import { DiskLibrary, MAX_ATTACHED } from "../storage/disk_library.ts";
 import { seedDisk } from "../storage/seed.ts";
-import { nguid, virtioIdentity } from "./identity.ts";
-import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
+import { virtioIdentity } from "./identity.ts";
+import { Jobs, type OnProgress } from "./jobs.ts";
+import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } from "./open_disks.ts";
+import type { DiskApi, DiskConfig, OpenMode } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
 
-interface Attached {
-  readonly role: DiskRole;
-  readonly readOnly: boolean;
-  readonly disk: Disk;
-}
+/** The namespaces before are the machine's own. */
+const FIRST_ATTACHED_NSID = 3;
 
 /** The disks of a machine, in the worker that serves its I/O. */
 export class DiskSet implements DiskApi {
+  /** By id. */
   readonly #disks = new Map<string, Attached>();
+  readonly #library = new DiskLibrary();
+  readonly #jobs = new Jobs();
+  #cleanedUp = false;
 
   /** Calls that change what is open come one after the other, however they overlap. */
   #last: Promise<unknown> = Promise.resolve();
@@ -47,7 +52,17 @@ export class DiskSet implements DiskApi {
   }
 
   async #openAll(configs: readonly DiskConfig[], mode: OpenMode, onStolen: () => void) {
-    const results = await Promise.allSettled(configs.map(config => this.#open(config, mode, onStolen)));
+    // The machine's own disks do not need the catalogue.
+    const entries = await this.#library.catalogue.entries().catch(messageOf);
+    const results = await Promise.allSettled(
+      configs.map(async config => {
+        const before = this.#disks.get(config.name);
+        this.#disks.delete(config.name);
+        const disk = await openMachineDisk(config, entryOf(entries, config.name), before, mode, onStolen);
+        this.#disks.set(config.name, disk);
+        return disk;
+      }),
+    );
     const failed = results.find(result => result.status === "rejected");
     if (failed) {
       // None is kept from other tabs by a machine that cannot run.
@@ -55,12 +70,76 @@ export class DiskSet implements DiskApi {
       throw failed.reason;
     }
     const opened = results.flatMap(result => (result.status === "fulfilled" ? [result.value] : []));
-    return opened.map(({ role, disk }) => ({
-      ...(role.on === "nvme"
-        ? { namespace: namespaceInfo(role.nsid, disk) }
-        : { virtio: virtioInfo(role.on, disk) }),
-      seeded: disk.seededSha256 !== undefined,
-    }));
+    const notices = await this.#openAttached(configs, entries, mode, onStolen);
+    if (typeof entries !== "string" && !mode.readOnly) this.#tidy(opened, entries);
+    const attached = [...this.#disks.values()].filter(disk => !opened.includes(disk));
+    return {
+      disks: [...opened, ...attached].map(each => ({
+        ...(each.role.on === "nvme"
+          ? { namespace: namespaceInfo(each.role.nsid, each) }
+          : { virtio: virtioInfo(each.role.on, each) }),
+        seeded: each.disk.seededSha256 !== undefined,
+      })),
+      notices,
+    };
+  }
+
+  /** Opens the attached disks of the catalogue and closes those that are no more. Resolves to what the user must know. */
+  async #openAttached(
+    configs: readonly DiskConfig[],
+    entries: readonly DiskEntry[] | string,
+    { readOnly, steal }: OpenMode,
+    onStolen: () => void,
+  ): Promise<string[]> {
+    const wanted = typeof entries === "string" ? [] : attachedOf(entries);
+    const notices: string[] = [];
+    for (const [id, { name, disk }] of this.#disks) {
+      if (configs.some(({ name }) => name === id) || (!readOnly && wanted.some(entry => entry.id === id)))
+        continue;
+      this.#disks.delete(id);
+      await disk.close().catch(error => {
+        notices.push(`What was written last to disk “${name}” could not be saved: ${messageOf(error)}`);
+      });
+    }
+    if (typeof entries === "string") return [...notices, entries];
+    if (readOnly) {
+      if (wanted.length > 0) {
+        notices.push(
+          "Only the system and the scratch disk are copied; the other disks are not in this machine.",
+        );
+      }
+      return notices;
+    }
+    const results = await Promise.allSettled(
+      wanted.map(async (entry, index) => {
+        const { catalogue } = this.#library;
+        const before = this.#disks.get(entry.id);
+        this.#disks.delete(entry.id);
+        const nsid = FIRST_ATTACHED_NSID + index;
+        const attached = await openCatalogueDisk(catalogue, entry, nsid, before, { steal, onStolen });
+        this.#disks.set(entry.id, attached);
+      }),
+    );
+    for (const [index, result] of results.entries()) {
+      if (result.status === "fulfilled") continue;
+      notices.push(`Disk “${wanted[index].name}” is not in this machine: ${messageOf(result.reason)}`);
+    }
+    return notices;
+  }
+
+  /** After the boot's own work: puts the machine's disks into the catalogue, and removes what interrupted work left. */
+  #tidy(opened: readonly Attached[], entries: readonly DiskEntry[]): void {
+    if (this.#cleanedUp) return;
+    this.#cleanedUp = true;
+    const missing = opened.filter(({ disk }) => !entries.some(({ id }) => id === disk.name));
+    const { catalogue } = this.#library;
+    const tidying = async () => {
+      if (missing.length > 0) await catalogue.adopt(missing.map(entryOfBuiltIn));
+      await this.#library.cleanUp();
+      await this.#library.adopt();
+    };
+    // What cannot be tidied now is at the next start; a list that cannot be read was told of when it was needed.
+    tidying().catch(() => {});
   }
 
   async #seed(name: string, image: ArrayBuffer, sha256: string) {
@@ -70,16 +149,17 @@ export class DiskSet implements DiskApi {
   }
 
   async status() {
-    return Array.from(this.#disks.values(), ({ role, disk }) => {
+    return Array.from(this.#disks.values(), ({ name, role, disk, capacityBytes }) => {
       const counters = disk.cache.counters();
       return {
-        name: disk.name,
+        id: disk.name,
+        name,
         path: role.on === "nvme" ? `/dev/nvme0n${role.nsid}` : scratchPaths[role.on],
-        byteLength: disk.cache.byteLength,
+        byteLength: capacityBytes,
         allocatedBytes: counters.allocatedBytes,
         dirtyBytes: counters.dirtyBytes,
         flushing: counters.pendingFlushes > 0,
-        ...failureOf(disk),
+        ...failureOf(name, disk),
       };
     });
   }
@@ -102,57 +182,83 @@ export class DiskSet implements DiskApi {
 
   /** The open disks that are namespaces of the controller. */
   namespaces(): Namespace[] {
-    return Array.from(this.#disks.values()).flatMap(({ role, disk }) =>
-      role.on === "nvme" ? [{ ...namespaceInfo(role.nsid, disk), disk: disk.cache }] : [],
+    return Array.from(this.#disks.values()).flatMap(attached =>
+      attached.role.on === "nvme"
+        ? [{ ...namespaceInfo(attached.role.nsid, attached), disk: attached.disk.cache }]
+        : [],
     );
   }
 
   /** The open disk that hangs on a virtio device. */
   virtioDisk(): { readonly info: VirtioDiskInfo; readonly disk: BlockDevice } | undefined {
-    for (const { role, disk } of this.#disks.values()) {
-      if (role.on !== "nvme") return { info: virtioInfo(role.on, disk), disk: disk.cache };
+    for (const attached of this.#disks.values()) {
+      const { role, disk } = attached;
+      if (role.on !== "nvme") return { info: virtioInfo(role.on, attached), disk: disk.cache };
     }
     return undefined;
   }
 
-  async #open(config: DiskConfig, { readOnly, steal }: OpenMode, onStolen: () => void): Promise<Attached> {
-    const { name, role, byteLength } = config;
-    let attached = this.#disks.get(name);
-    // The browser may have closed or deleted its database: then it is opened anew.
-    if (!attached?.disk.isOpen || attached.readOnly !== readOnly) {
-      await attached?.disk.close().catch(() => {});
-      this.#disks.delete(name);
-      const create = { capacityBytes: byteLength };
-      const disk = readOnly
-        ? await Disk.openCopy(name, { create })
-        : await Disk.open(name, { create, steal, onStolen });
-      attached = { role, readOnly, disk };
-      this.#disks.set(name, attached);
-    }
-    return attached;
+  /** Copies an open disk: the job of `clone` or `exportImage`. */
+  async clone(job: number, name: string, newName: string, onProgress: OnProgress) {
+    const source = await this.#source(name);
+    return await this.#jobs.run(job, onProgress, control =>
+      this.#library.clone(name, newName, control, source),
+    );
+  }
+
+  async exportImage(
+    job: number,
+    name: string,
+    file: FileSystemFileHandle | undefined,
+    onProgress: OnProgress,
+  ) {
+    const source = await this.#source(name);
+    return await this.#jobs.run(job, onProgress, control =>
+      this.#library.exportImage(name, file, control, source),
+    );
+  }
+
+  async cancel(job: number) {
+    this.#jobs.cancel(job);
+  }
+
+  async #source(name: string): Promise<Disk> {
+    const { id } = await this.#library.catalogue.find(name);
+    const attached = this.#disks.get(id);
+    if (!attached) throw new Error(`Disk “${name}” is not in the machine any more; try again.`);
+    return attached.disk;
   }
 }
 
-function failureOf(disk: Disk): { readonly failure?: string } {
+const entryOf = (entries: readonly DiskEntry[] | string, id: string): DiskEntry | undefined =>
+  typeof entries === "string" ? undefined : entries.find(entry => entry.id === id);
+
+/** The disks besides the machine's own that are in the machine, in the order of their namespaces. */
+const attachedOf = (entries: readonly DiskEntry[]): DiskEntry[] =>
+  entries.filter(entry => entry.attached && isWhole(entry) && !isBuiltIn(entry.id)).slice(0, MAX_ATTACHED);
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function failureOf(name: string, disk: Disk): { readonly failure?: string } {
   const { failure } = disk.cache;
   if (!failure) return {};
   return {
     failure:
       failure.kind === "no-space"
-        ? `The browser gives no more room for the ${disk.name} disk: what was written last is not saved. Free space on this computer, or delete files in Linux and run fstrim.`
-        : `What was written last to the ${disk.name} disk could not be saved: ${failure.message}`,
+        ? `The browser gives no more room for the ${name} disk: what was written last is not saved. Free space on this computer, or delete files in Linux and run fstrim.`
+        : `What was written last to the ${name} disk could not be saved: ${failure.message}`,
   };
 }
 
-function geometry(disk: Disk) {
-  const { capacityBytes, lbaBytes } = disk.describe();
+function geometry({ disk, capacityBytes }: Attached) {
+  const { lbaBytes } = disk.describe();
   return { lbaShift: Math.log2(lbaBytes), blocks: capacityBytes / lbaBytes };
 }
 
-function namespaceInfo(nsid: number, disk: Disk): NamespaceInfo {
-  return { nsid, ...geometry(disk), nguid: nguid(nsid) };
+function namespaceInfo(nsid: number, attached: Attached): NamespaceInfo {
+  return { nsid, ...geometry(attached), nguid: attached.nguid };
 }
 
-function virtioInfo(on: "virtio-blk" | "virtio-scsi", disk: Disk): VirtioDiskInfo {
-  return { ...virtioIdentity, type: on === "virtio-blk" ? "block" : "scsi", ...geometry(disk) };
+function virtioInfo(on: "virtio-blk" | "virtio-scsi", attached: Attached): VirtioDiskInfo {
+  return { ...virtioIdentity, type: on === "virtio-blk" ? "block" : "scsi", ...geometry(attached) };
 }

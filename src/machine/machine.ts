@@ -2,12 +2,14 @@ import * as Comlink from "comlink";
 import { MachineSignals } from "../devices/machine_signals.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
+import { SCRATCH, SYSTEM } from "../storage/disk_entry.ts";
 import { CounterReader } from "../trace/counters.ts";
 import { AgentClient } from "./agent.ts";
 import type {
   Blockade,
   BootStageTiming,
   DiskAccess,
+  DiskCatalogue,
   DiskOwner,
   DiskStatus,
   ExecResult,
@@ -18,6 +20,7 @@ import type {
 } from "./api.ts";
 import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
+import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
 import { ImageStore } from "./images.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
@@ -34,8 +37,6 @@ import { isServedByVcpu } from "./serve_here.ts";
 import { type Connected, connectIo, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
-const SYSTEM = "system";
-const SCRATCH = "scratch";
 /**
  * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
@@ -84,6 +85,12 @@ class WorkerMachine implements Machine {
   #lastFailure: string | undefined;
   #access: DiskAccess;
   #blockade: Blockade | undefined;
+  readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
+    storage: () => this.#storage(),
+    syncGuest: async () => {
+      if (this.#state === "running") await answered(this.exec("sync"));
+    },
+  });
   readonly #ownership = new Ownership(() => this.#handOver());
 
   constructor(settings: MachineSettings) {
@@ -352,7 +359,7 @@ class WorkerMachine implements Machine {
       steal = !(await this.#ownership.ask(this.#diskNames));
     }
     const mode = { readOnly: this.readOnly, steal };
-    const opened = await storage.open(
+    const { disks, notices } = await storage.open(
       this.#diskConfigs,
       mode,
       Comlink.proxy(() => void this.#disksStolen()),
@@ -361,7 +368,8 @@ class WorkerMachine implements Machine {
       this.#access = "own";
       this.#ownership.claim(this.#diskNames);
     }
-    return opened;
+    for (const notice of notices) this.#emit("notice", notice);
+    return disks;
   }
 
   get #diskNames(): readonly string[] {

@@ -2,7 +2,10 @@
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
+import type { DiskEntry } from "../storage/disk_entry.ts";
+import type { DiskSpec, Imported } from "../storage/disk_library.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
+import type { OnProgress } from "./jobs.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -64,6 +67,14 @@ export interface OpenedDisk {
   readonly seeded: boolean;
 }
 
+/** What opening the disks came to. */
+export interface OpenedDisks {
+  /** Those that were asked for, in that order, then the attached disks of the catalogue. */
+  readonly disks: readonly OpenedDisk[];
+  /** Sentences for the user: attached disks that are not there, and why. */
+  readonly notices: readonly string[];
+}
+
 export interface IoWorkerConfig {
   readonly ram: GuestRam;
   readonly devices: SharedDevices;
@@ -82,10 +93,10 @@ export interface OpenMode {
 /** The disks, in whichever worker serves the I/O. */
 export interface DiskApi {
   /**
-   * All or none. Rejects with an error named DISK_IN_USE when another tab has one of them, SNAPSHOT_TOO_LARGE when
+   * All or none, and the attached disks of the catalogue as far as they can be opened. Rejects with an error named DISK_IN_USE when another tab has one of them, SNAPSHOT_TOO_LARGE when
    * copies do not fit. `onStolen` is called when another tab has taken one away.
    */
-  open(disks: readonly DiskConfig[], mode: OpenMode, onStolen: () => void): Promise<OpenedDisk[]>;
+  open(disks: readonly DiskConfig[], mode: OpenMode, onStolen: () => void): Promise<OpenedDisks>;
   /** Writes the shipped image to a disk that has none yet. */
   seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
   status(): Promise<DiskStatus[]>;
@@ -95,6 +106,17 @@ export interface DiskApi {
   flush(): Promise<void>;
   /** Flushes and closes all disks. */
   close(): Promise<void>;
+  /** Flushes an open disk and copies it as it is then, as job `job`. It is named as in the catalogue. */
+  clone(job: number, name: string, newName: string, onProgress: OnProgress): Promise<DiskEntry>;
+  /** … and writes it as a raw image into `file`, or a Blob. */
+  exportImage(
+    job: number,
+    name: string,
+    file: FileSystemFileHandle | undefined,
+    onProgress: OnProgress,
+  ): Promise<Blob | undefined>;
+  /** Cancels a job; one that has ended is fine. */
+  cancel(job: number): Promise<void>;
 }
 
 export interface IoWorkerApi extends DiskApi {
@@ -102,6 +124,34 @@ export interface IoWorkerApi extends DiskApi {
   attach(config: IoWorkerConfig): Promise<void>;
   /** Serves no machine any more; the disks stay open. */
   detach(): Promise<void>;
+}
+
+/** A disk of the catalogue, with the bytes that it takes in storage if that can be told. */
+export interface ListedDisk {
+  readonly entry: DiskEntry;
+  readonly usedBytes?: number;
+}
+
+/** Works on disks that are not open: DiskLibrary, for the page. Long work has a number by which it can be cancelled. */
+export interface CatalogueWorkerApi {
+  /** All disks; those whose ids are `open` are not looked into. */
+  list(open: readonly string[]): Promise<ListedDisk[]>;
+  find(name: string): Promise<DiskEntry>;
+  create(spec: DiskSpec, capacityBytes: number): Promise<DiskEntry>;
+  rename(name: string, newName: string): Promise<DiskEntry>;
+  setAttached(name: string, attached: boolean): Promise<DiskEntry>;
+  resize(name: string, capacityBytes: number): Promise<DiskEntry>;
+  wipe(name: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  importImage(job: number, image: Blob, spec: DiskSpec, onProgress: OnProgress): Promise<Imported>;
+  clone(job: number, name: string, newName: string, onProgress: OnProgress): Promise<DiskEntry>;
+  exportImage(
+    job: number,
+    name: string,
+    file: FileSystemFileHandle | undefined,
+    onProgress: OnProgress,
+  ): Promise<Blob | undefined>;
+  cancel(job: number): Promise<void>;
 }
 
 /** The first message of each worker: calls sent before comlink listens would be lost. */

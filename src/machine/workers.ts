@@ -1,5 +1,5 @@
 import * as Comlink from "comlink";
-import { type IoWorkerApi, type VcpuWorkerApi, WORKER_READY } from "./protocol.ts";
+import { type CatalogueWorkerApi, type IoWorkerApi, type VcpuWorkerApi, WORKER_READY } from "./protocol.ts";
 
 /** A worker that listens. */
 export interface Connected<T> {
@@ -17,6 +17,15 @@ export function connectVcpu(onError: (error: Error) => void): Promise<Connected<
 export function connectIo(onError: (error: Error) => void): Promise<Connected<IoWorkerApi>> {
   const worker = new Worker(new URL("./io.worker.ts", import.meta.url), { type: "module", name: "iothread" });
   return connect(worker, "I/O worker", onError);
+}
+
+/** Starts the worker that works on disks which no machine has open. */
+export function connectCatalogue(onError: (error: Error) => void): Promise<Connected<CatalogueWorkerApi>> {
+  const worker = new Worker(new URL("./catalogue.worker.ts", import.meta.url), {
+    type: "module",
+    name: "catalogue",
+  });
+  return connect(worker, "catalogue worker", onError);
 }
 
 /** Waits for the worker's first message: what is sent before it listens would be lost. */

@@ -52,9 +52,12 @@ export class Catalogue {
       const others = await allOf(store);
       for (const entry of entries) {
         if (others.some(({ id }) => id === entry.id)) continue;
-        const rival = others.find(({ name }) => name === entry.name);
-        // The disk of an earlier version had the name first, but people gave it to another one since.
-        store.add(rival ? { ...entry, name: `${entry.name} (${entry.createdAt})` } : entry);
+        let { name } = entry;
+        // People may have given its name to another one since.
+        for (let number = 2; others.some(other => other.name === name); number++)
+          name = `${entry.name} ${number}`;
+        others.push({ ...entry, name });
+        store.add({ ...entry, name });
       }
     });
   }

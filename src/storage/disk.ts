@@ -7,6 +7,9 @@ import { IndexedDbBackend } from "./indexeddb_backend.ts";
 import { databaseName, deleteDatabase } from "./indexeddb_database.ts";
 import { type DiskSnapshot, readSnapshot } from "./indexeddb_snapshot.ts";
 import { SnapshotBackend, SnapshotTooLargeError } from "./snapshot_backend.ts";
+import { SnapshotStore } from "./snapshot_store.ts";
+import type { ChunkSink } from "./transfer/chunk_sink.ts";
+import type { TransferControl } from "./transfer/transfer_control.ts";
 
 /** For a copy of a disk, whose chunks are in memory besides. */
 const COPY_CACHE_BYTES = 32 * 2 ** 20;
@@ -29,21 +32,23 @@ export interface DiskOptions {
   /** The geometry of a disk that does not exist yet. */
   readonly create?: NewDisk;
   readonly cache?: BlockCacheOptions;
+  /** Opens what keeps the disk, once its lock is held. Default: IndexedDbBackend.open. */
+  readonly openStore?: () => Promise<DiskStore>;
   /** Take the disk away from another tab, one that does not answer. What it has not saved is lost. */
   readonly steal?: boolean;
   /** Another tab has taken the disk away: it serves nothing any more. */
   readonly onStolen?: () => void;
 }
 
-/** A disk that this tab owns: opened by name, kept in IndexedDB, served through its block cache. */
+/** A disk that this tab owns: opened by name, kept in IndexedDB or as `openStore` says, served through its block cache. */
 export class Disk {
   readonly name: string;
   /** What a controller serves I/O from. */
   readonly cache: BlockCache;
-  readonly #store: DiskStore;
+  readonly #store: SnapshotStore;
   readonly #unlock: () => void;
 
-  private constructor(name: string, store: DiskStore, cache: BlockCache, unlock: () => void) {
+  private constructor(name: string, store: SnapshotStore, cache: BlockCache, unlock: () => void) {
     this.name = name;
     this.#store = store;
     this.cache = cache;
@@ -69,7 +74,8 @@ export class Disk {
       },
     });
     try {
-      const store: DiskStore = await IndexedDbBackend.open(name, options.create);
+      const open = options.openStore ?? (() => IndexedDbBackend.open(name, options.create));
+      const store = new SnapshotStore(await open());
       try {
         const cache = await BlockCache.open(store, options.cache);
         if (stolen) throw stolenError(name);
@@ -95,7 +101,7 @@ export class Disk {
     { create, limitBytes = defaultCacheBytes() }: { readonly create: NewDisk; readonly limitBytes?: number },
   ): Promise<Disk> {
     const snapshot = await snapshotOf(name, create, limitBytes);
-    const store = new SnapshotBackend(snapshot, limitBytes);
+    const store = new SnapshotStore(new SnapshotBackend(snapshot, limitBytes));
     // The chunks are in memory already: the cache above is only what writes go through.
     return new Disk(name, store, await BlockCache.open(store, { cacheBytes: COPY_CACHE_BYTES }), () => {});
   }
@@ -129,6 +135,16 @@ export class Disk {
       lbaBytes: this.#store.metadata.lbaBytes,
       seededSha256: this.seededSha256,
     };
+  }
+
+  get chunkBytes(): number {
+    return this.#store.chunkBytes;
+  }
+
+  /** Flushes, then copies what is durable at that moment while the disk goes on being used: SnapshotStore.copyTo. */
+  async copyTo(sink: ChunkSink, control: TransferControl): Promise<void> {
+    await this.cache.flush();
+    await this.#store.copyTo(sink, control);
   }
 
   /** Flushes, closes and lets other tabs have the disk. Rejects with StorageError if data could not be saved. */

@@ -280,6 +280,21 @@ describe("DiskLibrary", () => {
     expect(Object.keys(await contentOf("busy"))).toEqual(["0", "9"]);
   });
 
+  it("adopts the disks of earlier versions, once", async () => {
+    const id = `legacy-${Date.now()}`;
+    const store = await IndexedDbBackend.open(id, { capacityBytes: 3 * MIB, lbaBytes: 4096 });
+    await store.commit([{ chunk: 2, data: new Uint8Array(CHUNK).fill(8) }]);
+    await store.close();
+    await library.create({ name: id }, MIB);
+    await library.adopt();
+    await library.adopt();
+    const adopted = (await library.disks()).filter(entry => entry.id === id);
+    expect(adopted).toMatchObject([
+      { name: `${id} 2`, kind: "indexeddb", lbaBytes: 4096, capacityBytes: 3 * MIB, attached: false },
+    ]);
+    expect(await contentOf(`${id} 2`)).toEqual({ 2: 8 });
+  });
+
   it("says that a disk's data are gone, and lets it be deleted", async () => {
     const { id } = await library.create({ name: "a" }, MIB);
     await new Promise(resolve => {

@@ -13,6 +13,7 @@ import {
 import { openStore, removeStore } from "./disk_kinds.ts";
 import { lockDisk } from "./disk_lock.ts";
 import type { DiskStore, LbaBytes, NewDisk } from "./disk_store.ts";
+import { databaseName } from "./indexeddb_database.ts";
 import { SnapshotStore } from "./snapshot_store.ts";
 import { diskSink } from "./transfer/chunk_sink.ts";
 import { openImage } from "./transfer/open_image.ts";
@@ -195,6 +196,30 @@ export class DiskLibrary {
     }
   }
 
+  /** Lists the disks that earlier versions have made: databases without an entry. What is open elsewhere waits. */
+  async adopt(): Promise<void> {
+    // In this order: an entry is there before its database is, and goes after it.
+    const known = new Set((await this.catalogue.entries()).map(({ id }) => id));
+    const prefix = databaseName("");
+    const ids = ((await indexedDB.databases?.()) ?? []).flatMap(({ name }) =>
+      name?.startsWith(prefix) && !known.has(name.slice(prefix.length)) ? [name.slice(prefix.length)] : [],
+    );
+    for (const id of ids) {
+      if (isBuiltIn(id)) continue;
+      try {
+        const orphan = orphanOf(id);
+        await this.#locked(orphan, async () => {
+          const store = await openStore(orphan);
+          const { lbaBytes, chunkBytes, chunkCount } = store.metadata;
+          await store.close();
+          await this.catalogue.adopt([{ ...orphan, lbaBytes, capacityBytes: chunkBytes * chunkCount }]);
+        });
+      } catch {
+        // Open elsewhere, gone since, or of a format that is not known.
+      }
+    }
+  }
+
   /** Removes what interrupted work has left; what is still under way, in whatever tab, is left alone. */
   async cleanUp(): Promise<void> {
     for (const entry of await this.catalogue.entries()) {
@@ -291,6 +316,12 @@ export async function openCatalogued(catalogue: Catalogue, id: string): Promise<
     await store.close();
     throw error;
   }
+}
+
+/** The entry of a disk of which only the database is known. */
+function orphanOf(id: string): DiskEntry {
+  const origin = { kind: "indexeddb", createdAt: Date.now(), nguid: freshNguid() } as const;
+  return { id, name: id, ...origin, lbaBytes: 512, capacityBytes: 0, attached: false, state: "ready" };
 }
 
 function geometryOf({ capacityBytes, lbaBytes }: DiskEntry): NewDisk {

@@ -17,6 +17,7 @@ import type {
   MachineState,
 } from "../../machine/api.ts";
 import { type CounterName, counterNames, IothreadState } from "../../trace/counters.ts";
+import { FakeCatalogue } from "./fake_catalogue.ts";
 
 const mib = 2 ** 20;
 const imageBytes = 11.4 * mib;
@@ -190,6 +191,7 @@ class FakeMachine implements Machine {
     const dirtyBytes = this.#variant === "dirty" ? 2.3 * mib : 0;
     return [
       {
+        id: "system",
         name: "system",
         path: "/dev/nvme0n1",
         byteLength: 1024 * mib,
@@ -198,6 +200,7 @@ class FakeMachine implements Machine {
         flushing: false,
       },
       {
+        id: "scratch",
         name: "scratch",
         path: "/dev/nvme0n2",
         byteLength: 4096 * mib,
@@ -207,6 +210,8 @@ class FakeMachine implements Machine {
       },
     ];
   }
+
+  readonly catalogue = new FakeCatalogue();
 
   async resetDisks(): Promise<void> {
     await this.restart();
