@@ -139,7 +139,7 @@ export class BlockCache implements BlockDevice {
       hits: this.#hits,
       misses: this.#misses,
       readAheadLoads: this.#readAhead.loads,
-      dirtyBytes: (this.#table.held - this.#writeBack.foldable) * this.#chunkBytes,
+      dirtyBytes: (this.#table.held - this.#writeBack.saved) * this.#chunkBytes,
       residentBytes: this.#table.resident * this.#chunkBytes,
       allocatedBytes: this.allocatedBytes,
       commits: this.#writeBack.commits,

@@ -1,7 +1,7 @@
-import { type BlockBackend, type ChunkChange, StorageError } from "./block_backend.ts";
+import { type BlockBackend, StorageError } from "./block_backend.ts";
 import { asStorageError } from "./chunk_loader.ts";
-import { type ChunkTable, COMMITTING, DIRTY, JOURNALED, STORED } from "./chunk_table.ts";
-import { DirtyBlocks } from "./dirty_blocks.ts";
+import type { ChunkTable } from "./chunk_table.ts";
+import { type Batch, DirtyChunks } from "./dirty_chunks.ts";
 import { DirtyLimit } from "./dirty_limit.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -14,8 +14,6 @@ const COMMIT_BYTES = 4 * 1024 * 1024;
 const PACED_COMMIT_BYTES = 1024 * 1024;
 /** … and the pause after it. */
 const PAUSE_MS = 15;
-/** Removals carry no data, but each costs the transaction a little. */
-const MAX_COMMIT_CHANGES = 1024;
 /** The part of its greatest age at which data is committed at that pace, so that none has to be committed faster. */
 const PACED_AGE = 2 / 3;
 
@@ -34,21 +32,12 @@ export interface WriteBackOptions {
   readonly underPressure: () => boolean;
 }
 
-/** The commit under way. */
-interface Running {
-  readonly changes: readonly ChunkChange[];
-  /** What of each chunk was not durable before. */
-  readonly unsaved: readonly (readonly number[])[];
-  /** The period in which the oldest of its chunks became dirty. */
-  readonly since: number;
-}
-
 /** One pending flush: what still has to become durable for it. */
 interface FlushWaiter {
   /** Chunks that need a commit which starts later than the flush. */
   readonly needs: Set<number>;
   /** The commit that was under way when it came. */
-  readonly cameDuring: Running | undefined;
+  readonly cameDuring: Batch | undefined;
   /** Whether it also waits for that one. */
   awaitsRunning: boolean;
   resolve(): void;
@@ -64,10 +53,6 @@ interface FlushWaiter {
  *
  * The backend takes its copy when commit() is called; a chunk that changes later is simply dirty again. When a commit
  * fails, its chunks are dirty again too and are retried: for the next flush, or after a while.
- *
- * Where the backend has a journal, a flush writes only the changed blocks of a chunk of which little has changed. Such a
- * chunk is durable (no flush waits for it), but it stays dirty: the next commit that nobody waits for, which is always
- * one of whole chunks, folds it. So the journal is bounded by what bounds dirty data, and by a limit of its own.
  */
 export class WriteBack {
   commits = 0;
@@ -81,17 +66,10 @@ export class WriteBack {
   readonly #table: ChunkTable;
   readonly #scheduler: Scheduler;
   readonly #options: WriteBackOptions;
-  /** Exactly the chunks flagged DIRTY, the longest dirty first. */
-  readonly #dirty = new Set<number>();
-  /** The period in which each dirty chunk became so. */
-  readonly #dirtySince: Uint32Array;
-  /** What of the dirty chunks is not durable. A dirty chunk without such blocks only waits to be folded. */
-  readonly #unsaved: DirtyBlocks;
-  /** Chunks flagged JOURNALED. */
-  #journaled = 0;
+  readonly #dirty: DirtyChunks;
   readonly #limit: DirtyLimit;
   readonly #waiters = new Set<FlushWaiter>();
-  #running: Running | undefined;
+  #running: Batch | undefined;
   /** The running commit has not answered in time. */
   #stalled: StorageError | undefined;
   /** How many of the longest dirty chunks are to be committed though there are few; set when idle. */
@@ -114,10 +92,8 @@ export class WriteBack {
     this.#table = table;
     this.#scheduler = scheduler;
     this.#options = options;
-    const { chunkBytes, chunkCount } = table;
-    this.#dirtySince = new Uint32Array(chunkCount);
-    this.#unsaved = new DirtyBlocks(chunkBytes, chunkCount, backend.journal?.blockBytes ?? chunkBytes);
-    this.#limit = new DirtyLimit(chunkBytes, table.claimLimit);
+    this.#dirty = new DirtyChunks(table, backend.journal);
+    this.#limit = new DirtyLimit(table.chunkBytes, table.claimLimit);
     table.claimTarget = this.#limit.chunks;
   }
 
@@ -130,17 +106,9 @@ export class WriteBack {
     return this.#stalled;
   }
 
-  /** Chunks held in memory that are durable already and only wait to be folded, or are being folded. */
-  get foldable(): number {
-    let count = 0;
-    for (const chunk of this.#dirty) {
-      if (!this.#unsaved.has(chunk) && (this.#table.flags[chunk] & COMMITTING) === 0) count += 1;
-    }
-    const { changes = [], unsaved = [] } = this.#running ?? {};
-    for (const [i, { chunk }] of changes.entries()) {
-      if (unsaved[i].length === 0 && !this.#unsaved.has(chunk)) count += 1;
-    }
-    return count;
+  /** Chunks held in memory though they are durable. */
+  get saved(): number {
+    return this.#dirty.countSaved(this.#running);
   }
 
   /** To be called after each change of a chunk: its bytes from `start` to before `end`. */
@@ -148,25 +116,16 @@ export class WriteBack {
     this.#touched = true;
     this.guestActive = true;
     this.#toDrain = 0;
-    const wasUnsaved = this.#unsaved.has(chunk);
-    this.#unsaved.mark(chunk, start, end);
-    if (!wasUnsaved) this.#sharedFlush = undefined;
-    if (this.#table.flags[chunk] & DIRTY) return;
-    this.#table.setFlags(chunk, DIRTY, 0);
-    this.#dirty.add(chunk);
-    this.#dirtySince[chunk] = this.#period;
+    if (!this.#dirty.mark(chunk, start, end, this.#period)) return;
+    this.#sharedFlush = undefined;
     if (!this.#cancelTimer) this.#startTimer();
   }
 
   /** Makes a whole chunk read as zeroes; its removal is committed like a write. */
   drop(chunk: number): void {
     // A flush that waits for this chunk needs some commit of it, even if the backend never had it.
-    if (this.#table.drop(chunk, this.#waiters.size > 0)) {
-      this.markDirty(chunk);
-    } else {
-      this.#dirty.delete(chunk);
-      this.#unsaved.clear(chunk);
-    }
+    if (this.#table.drop(chunk, this.#waiters.size > 0)) this.markDirty(chunk);
+    else this.#dirty.forget(chunk);
   }
 
   /** Resolves when all that is dirty now is durable. */
@@ -175,10 +134,7 @@ export class WriteBack {
       this.flushesCoalesced += 1;
       return this.#sharedFlush;
     }
-    const needs = new Set<number>();
-    for (const chunk of this.#dirty) if (this.#unsaved.has(chunk)) needs.add(chunk);
-    const running = this.#running?.unsaved.some(blocks => blocks.length > 0) ?? false;
-    const flush = this.#wait(needs, running);
+    const flush = this.#wait(() => true);
     if (this.#waiters.size > 0) {
       this.#sharedFlush = flush;
       const done = () => {
@@ -191,14 +147,7 @@ export class WriteBack {
 
   /** Resolves when what is dirty now of the chunks `first`…`last` is durable. */
   flushRange(first: number, last: number): Promise<void> {
-    const needs = new Set<number>();
-    let committing = false;
-    for (let chunk = first; chunk <= last; chunk++) {
-      const flags = this.#table.flags[chunk];
-      if (this.#unsaved.has(chunk)) needs.add(chunk);
-      if (flags & COMMITTING) committing = true;
-    }
-    return this.#wait(needs, committing);
+    return this.#wait(chunk => chunk >= first && chunk <= last);
   }
 
   /** Starts a commit if there is a reason for one and none is under way. */
@@ -233,8 +182,8 @@ export class WriteBack {
       this.#commit(this.#dirty, COMMIT_BYTES);
     } else if (this.#toDrain > 0 || oldest >= PACED_AGE * maxAgeMs) {
       this.#commitPolitely(this.#dirty);
-    } else if (this.#backend.journal && this.#journaled * 2 > this.#backend.journal.chunkLimit) {
-      this.#commitPolitely(this.#journaledChunks());
+    } else if (this.#dirty.isJournalHalfFull) {
+      this.#commitPolitely(this.#dirty.journaled());
     }
   }
 
@@ -244,11 +193,17 @@ export class WriteBack {
     else if (!this.#cancelPause) this.#commit(source, PACED_COMMIT_BYTES);
   }
 
-  #wait(needs: Set<number>, awaitsRunning: boolean): Promise<void> {
+  /** Waits until what is dirty, or under way, of some chunks is durable. */
+  #wait(concerns: (chunk: number) => boolean): Promise<void> {
+    const needs = new Set<number>();
+    for (const chunk of this.#dirty) if (concerns(chunk) && this.#dirty.isUnsaved(chunk)) needs.add(chunk);
+    const running = this.#running;
+    const awaitsRunning =
+      running?.changes.some(({ chunk }, i) => concerns(chunk) && running.unsaved[i].length > 0) ?? false;
     if (needs.size === 0 && !awaitsRunning) return Promise.resolve();
     if (this.#stalled) return Promise.reject(this.#stalled);
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ needs, cameDuring: this.#running, awaitsRunning, resolve, reject });
+      this.#waiters.add({ needs, cameDuring: running, awaitsRunning, resolve, reject });
       this.pump();
     });
   }
@@ -257,52 +212,8 @@ export class WriteBack {
     for (const waiter of this.#waiters) yield* waiter.needs;
   }
 
-  *#journaledChunks(): Generator<number> {
-    for (const chunk of this.#dirty) if (this.#table.flags[chunk] & JOURNALED) yield chunk;
-  }
-
-  /** Takes up to `most` bytes of the chunks in `source` for a commit; for a flush only what it needs. */
-  #takeBatch(source: Iterable<number>, most: number, forFlush: boolean): Running {
-    const { flags } = this.#table;
-    const changes: ChunkChange[] = [];
-    const unsaved: (readonly number[])[] = [];
-    let since = this.#period;
-    let bytes = 0;
-    for (const chunk of source) {
-      if (!(flags[chunk] & DIRTY)) continue; // two flushes may need the same chunk
-      if (forFlush && !this.#unsaved.has(chunk)) continue;
-      since = Math.min(since, this.#dirtySince[chunk]);
-      const blocks = this.#unsaved.take(chunk);
-      const change = this.#take(chunk, forFlush ? blocks : undefined);
-      changes.push(change);
-      unsaved.push(blocks);
-      bytes += storedBytes(change, this.#unsaved.blockBytes);
-      if (bytes >= most || changes.length >= MAX_COMMIT_CHANGES) break;
-    }
-    return { changes, unsaved, since };
-  }
-
-  /** The change that makes a chunk durable. When few `blocks` are not, and the journal has room for it, these alone. */
-  #take(chunk: number, blocks: readonly number[] | undefined): ChunkChange {
-    const table = this.#table;
-    const { journal } = this.#backend;
-    const data = table.buffers[chunk];
-    const isJournaled = (table.flags[chunk] & JOURNALED) !== 0;
-    if (data && blocks && journal && blocks.length <= journal.blockLimit) {
-      if (isJournaled || this.#journaled < journal.chunkLimit) {
-        // Still dirty, and at its place in the order.
-        if (!isJournaled) this.#journaled += 1;
-        table.setFlags(chunk, COMMITTING | STORED | JOURNALED, 0);
-        return { chunk, data, blocks };
-      }
-    }
-    this.#dirty.delete(chunk);
-    table.setFlags(chunk, data ? COMMITTING | STORED : COMMITTING, DIRTY);
-    return { chunk, data };
-  }
-
   #commit(source: Iterable<number>, bytes: number, forFlush = false): void {
-    const running = this.#takeBatch(source, bytes, forFlush);
+    const running = this.#dirty.take(source, bytes, forFlush);
     if (running.changes.length === 0) return;
     this.#running = running;
     const start = this.#scheduler.now();
@@ -326,23 +237,16 @@ export class WriteBack {
     this.#options.onCommitted(error);
   }
 
-  #committed(running: Running, ms: number, paced: boolean): void {
+  #committed(running: Batch, ms: number, paced: boolean): void {
     const { changes } = running;
-    const table = this.#table;
+    const bytes = changes.reduce((sum, change) => sum + this.#dirty.storedBytes(change), 0);
     this.commits += 1;
-    let bytes = 0;
-    let isWhole = true;
-    for (const change of changes) {
-      const { chunk, data, blocks } = change;
-      bytes += storedBytes(change, this.#unsaved.blockBytes);
-      if (blocks) isWhole = false;
-      else if (table.flags[chunk] & JOURNALED) this.#journaled -= 1;
-      table.setFlags(chunk, 0, blocks ? COMMITTING : COMMITTING | JOURNALED);
-      if (!data) table.removed(chunk);
-    }
     this.committedBytes += bytes;
-    if (bytes >= COMMIT_BYTES && isWhole) this.#limit.committed(bytes / table.chunkBytes, ms);
-    table.claimTarget = this.#limit.chunks;
+    this.#dirty.committed(running);
+    if (bytes >= COMMIT_BYTES && !changes.some(({ blocks }) => blocks)) {
+      this.#limit.committed(bytes / this.#table.chunkBytes, ms);
+    }
+    this.#table.claimTarget = this.#limit.chunks;
     this.#ended();
     this.#failed = false;
     if (paced) this.#pause();
@@ -358,23 +262,9 @@ export class WriteBack {
     this.pump();
   }
 
-  #commitFailed(running: Running, error: StorageError): void {
-    const { changes, unsaved } = running;
+  #commitFailed(running: Batch, error: StorageError): void {
     this.commitFailures += 1;
-    // They come first again, and count as old as the oldest of all: the order stays that of the ages.
-    const younger = [...this.#dirty];
-    const oldestYounger = younger.length > 0 ? this.#dirtySince[younger[0]] : this.#period;
-    const since = Math.min(running.since, oldestYounger);
-    this.#dirty.clear();
-    for (const [i, { chunk, data }] of changes.entries()) {
-      this.#table.setFlags(chunk, DIRTY, COMMITTING);
-      this.#dirty.add(chunk);
-      this.#dirtySince[chunk] = since;
-      // A chunk that was not removed, and may have been written again, is not zero outside of what was written.
-      if (data) this.#unsaved.restore(chunk, unsaved[i]);
-      else this.#unsaved.markAll(chunk);
-    }
-    for (const chunk of younger) this.#dirty.add(chunk);
+    this.#dirty.failed(running);
     this.#ended();
     this.#failed = true;
     this.#toDrain = 0;
@@ -382,7 +272,7 @@ export class WriteBack {
       waiter =>
         waiter.cameDuring === running
           ? waiter.awaitsRunning
-          : changes.some(({ chunk }) => waiter.needs.has(chunk)),
+          : running.changes.some(({ chunk }) => waiter.needs.has(chunk)),
       error,
     );
     this.#options.onCommitted(error);
@@ -406,8 +296,7 @@ export class WriteBack {
   }
 
   #findOldest(): void {
-    const { value: chunk } = this.#dirty.values().next();
-    this.#oldest = chunk === undefined ? 0 : this.#period - this.#dirtySince[chunk];
+    this.#oldest = this.#period - (this.#dirty.oldest ?? this.#period);
   }
 
   #pause(): void {
@@ -439,10 +328,4 @@ export class WriteBack {
     this.pump();
     this.#startTimer();
   }
-}
-
-/** Bytes that a change adds to storage. */
-function storedBytes({ data, blocks }: ChunkChange, blockBytes: number): number {
-  if (!data) return 0;
-  return blocks ? blocks.length * blockBytes : data.byteLength;
 }
