@@ -37,6 +37,11 @@ async function crash({ rounds, seed, json }: Options): Promise<void> {
       if (result.violations.length > 0) break;
     }
     lost = results.some(({ violations }) => violations.length > 0);
+  } catch (error) {
+    console.error(
+      `Round ${results.length + 1} of seed ${seed} failed. The profile is kept in ${session.profile}.`,
+    );
+    throw error;
   } finally {
     await session.end(lost);
     await page.close();

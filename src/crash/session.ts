@@ -1,4 +1,4 @@
-/** Rounds of work, kill, restart and check, all on one browser profile. */
+/** Rounds of work, interruption, restart and check, all on one browser profile. */
 import { gunzipSync } from "node:zlib";
 import type { Page } from "@playwright/test";
 import { PersistentBrowser } from "../../e2e/persistent_browser.ts";
@@ -8,6 +8,7 @@ import { within } from "../bench/guest.ts";
 import type { ServingMode } from "../machine/api.ts";
 import { GENERATOR } from "./content.ts";
 import { FILE_FUNCTIONS, Files, PREPARE_FILES, READ_FILES } from "./files.ts";
+import { type Interruption, kill } from "./interruptions.ts";
 import { Random } from "./random.ts";
 import { RAW_BYTES, RAW_DEVICE, RAW_FUNCTIONS, RawDisk, type Violation } from "./raw_disk.ts";
 
@@ -48,6 +49,8 @@ export class CrashSession {
   readonly #raw = new RawDisk();
   readonly #files = new Files();
   #page: Page | undefined;
+  /** The page's machine has been interrupted and is not back yet. */
+  #interrupted = false;
   #round = 0;
 
   /** `parameters` are added to the page's address in all rounds. */
@@ -62,17 +65,20 @@ export class CrashSession {
     return this.#browser.profile;
   }
 
-  /** Works, kills the browser, starts it again and checks. Throws when the guest does not do its part at all. */
-  async round(): Promise<RoundResult> {
+  /** Works, is interrupted, comes back and checks. Throws when the guest does not do its part at all. */
+  async round(interruption: Interruption = kill): Promise<RoundResult> {
     const start = performance.now();
     const random = new Random(this.#seed * 10_007 + this.#round);
     const serving = this.#serving;
     if (!this.#page) await this.#begin(random);
-    const work = await this.#workUntilKilled(random);
+    const work = await this.#workUntil(interruption, random);
     this.#round += 1;
-    const bootKill = random.chance(BOOT_KILLS) ? random.integer(BOOT_MS.min, BOOT_MS.max) : undefined;
+    const bootKill =
+      interruption === kill && random.chance(BOOT_KILLS)
+        ? random.integer(BOOT_MS.min, BOOT_MS.max)
+        : undefined;
     if (bootKill !== undefined) await this.#bootAndKill(bootKill);
-    const violations = await this.#bootAndCheck();
+    const violations = await this.#comeBackAndCheck(interruption.comeBack);
     return {
       round: this.#round,
       serving,
@@ -101,14 +107,16 @@ export class CrashSession {
   /** The first start is killed while the disk is being seeded; the next one must begin it afresh. */
   async #begin(random: Random): Promise<void> {
     await this.#bootAndKill(random.integer(BOOT_MS.min, BOOT_MS.max));
-    await this.#boot();
+    await this.#comeBack("open");
     await this.#exec(PREPARE_FILES);
   }
 
-  async #boot(): Promise<void> {
-    const page = await this.#browser.open("about:blank");
-    await bootPage(page, new URL(this.#path, this.#browser.baseUrl).href);
+  async #comeBack(how: Interruption["comeBack"]): Promise<void> {
+    const page = how === "open" || !this.#page ? await this.#browser.open("about:blank") : this.#page;
+    if (how === "restart") await page.evaluate(() => (window.doorbell as Automation).restart());
+    else await bootPage(page, new URL(this.#path, this.#browser.baseUrl).href);
     this.#page = page;
+    this.#interrupted = false;
     const rescue = await page.evaluate(() => (window.doorbell as Automation).rescue);
     if (rescue) throw new Error("The system disk did not mount: the guest is in its rescue shell.");
     await this.#exec([GENERATOR, RAW_FUNCTIONS, FILE_FUNCTIONS].join("\n"));
@@ -120,9 +128,9 @@ export class CrashSession {
     await this.#browser.kill();
   }
 
-  async #bootAndCheck(): Promise<Violation[]> {
+  async #comeBackAndCheck(how: Interruption["comeBack"]): Promise<Violation[]> {
     try {
-      await this.#boot();
+      await this.#comeBack(how);
     } catch (error) {
       return [violation("the start", error instanceof Error ? error.message : String(error), "a prompt")];
     }
@@ -148,40 +156,49 @@ export class CrashSession {
     return violations;
   }
 
-  /** Steps one after the other, until the browser is no more. */
-  async #workUntilKilled(random: Random) {
+  /** Steps one after the other, until one is interrupted. */
+  async #workUntil(interruption: Interruption, random: Random) {
     const start = performance.now();
     const least = random.integer(STEPS.min, STEPS.max);
     const delayMs = random.integer(DELAY_MS.min, DELAY_MS.max);
-    let killing: Promise<number> | undefined;
+    let interrupting: Promise<number> | undefined;
+    let stop = () => {};
+    const stopped = new Promise<void>(resolve => {
+      stop = resolve;
+    });
     let steps = 0;
     let durableSteps = 0;
     try {
       for (;;) {
         if (steps === least) {
-          killing ??= sleep(delayMs).then(() => this.#kill(start));
-          killing.catch(() => {});
+          interrupting = sleep(delayMs).then(() => this.#interrupt(interruption, start));
+          interrupting.then(stop, stop);
         }
         const raw = this.#raw.nextStep(random);
         const file = random.chance(0.4) ? this.#files.nextStep(random) : undefined;
         // Both at once: two disks.
-        await this.#exec(file ? `both ${file.command}; ${raw.command} && all` : raw.command);
+        const step = this.#exec(file ? `both ${file.command}; ${raw.command} && all` : raw.command);
+        step.catch(() => {});
+        // A worker that has ended without a word leaves it unanswered.
+        await Promise.race([step, stopped]);
+        if (this.#interrupted) break;
         this.#raw.acknowledged(raw);
         if (file) this.#files.acknowledged(file);
         steps += 1;
         if (file || raw.durable !== "none") durableSteps += 1;
       }
     } catch (error) {
-      // What the kill interrupted was not acknowledged. Anything else is a failure of the machine.
-      if (!killing || this.#page) throw error;
-      return { steps, durableSteps, workMs: await killing };
+      // What was interrupted was not acknowledged. Anything else is a failure of the machine.
+      if (!this.#interrupted) throw error;
     }
+    return { steps, durableSteps, workMs: (await interrupting) ?? 0 };
   }
 
-  async #kill(start: number): Promise<number> {
-    this.#page = undefined;
+  /** Milliseconds from the start of the work. */
+  async #interrupt(interruption: Interruption, start: number): Promise<number> {
+    this.#interrupted = true;
     const ms = performance.now() - start;
-    await this.#browser.kill();
+    if (this.#page) await interruption.interrupt(this.#page, this.#browser);
     return ms;
   }
 
