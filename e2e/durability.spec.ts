@@ -1,4 +1,5 @@
 import type { Page } from "@playwright/test";
+import type { Automation } from "../src/app/automation.ts";
 import { booted, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
 
 /** 64 MiB of random data through ext4, synced. Returns its sha256 as the guest computed it. */
@@ -106,4 +107,66 @@ test("a disk that does not mount ends in a rescue shell that says so", async ({ 
   await page.evaluate(() => window.doorbell?.resetDisks("system"));
   expect(await page.evaluate(() => window.doorbell?.rescue)).toBe(false);
   await exec(page, "test -x /usr/bin/fio -o -x /bin/fio");
+});
+
+test("a browser that gives no more room in the middle of writes keeps all that it had acknowledged", async ({
+  persistent,
+}) => {
+  test.setTimeout(240_000);
+  let page = await persistent.open();
+  await booted(page);
+  const session = await page.context().newCDPSession(page);
+  const { usage } = await session.send("Storage.getUsageAndQuota", {
+    origin: new URL(persistent.baseUrl).origin,
+  });
+  await session.send("Storage.overrideQuotaForOrigin", {
+    origin: new URL(persistent.baseUrl).origin,
+    quotaSize: usage + 12e6,
+  });
+  const block = (i: number) => `yes "block ${i}" | head -c 1048576`;
+  let acknowledged = 0;
+  for (; acknowledged < 64; acknowledged++) {
+    const { exitCode } = await page.evaluate(
+      command => (window.doorbell as Automation).exec(command),
+      `${block(acknowledged)} | dd of=/dev/nvme0n2 bs=1M seek=${acknowledged} iflag=fullblock oflag=direct conv=notrunc,fsync 2>/dev/null`,
+    );
+    if (exitCode !== 0) break;
+  }
+  expect(acknowledged).toBeGreaterThan(2);
+  expect(acknowledged).toBeLessThan(64);
+  await persistent.kill();
+  page = await persistent.open();
+  await booted(page);
+  for (let i = 0; i < acknowledged; i++) {
+    const found = `dd if=/dev/nvme0n2 bs=1M skip=${i} count=1 iflag=direct 2>/dev/null`;
+    await exec(page, `test "$(${block(i)} | md5sum)" = "$(${found} | md5sum)"`);
+  }
+});
+
+test("a site whose data is cleared under the running machine says so; a restart begins with a new disk", async ({
+  persistent,
+}) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "echo mine > /root/mine; sync");
+  const session = await page.context().newCDPSession(page);
+  await session.send("Storage.clearDataForOrigin", {
+    origin: new URL(persistent.baseUrl).origin,
+    storageTypes: "all",
+  });
+  await exec(page, "dd if=/dev/zero of=/dev/nvme0n2 bs=4k count=1 oflag=direct conv=notrunc,fsync", 1);
+  await expect(page.locator("#notices")).toContainText("scratch disk could not be saved", {
+    timeout: 30_000,
+  });
+  await page.evaluate(() => window.doorbell?.restart());
+  await exec(page, "test ! -e /root/mine && echo new > /root/mine && sync");
+  await exec(
+    page,
+    "dd if=/dev/zero of=/dev/nvme0n2 bs=4k count=1 oflag=direct conv=notrunc,fsync 2>/dev/null",
+  );
+  await page.reload();
+  await booted(page);
+  const { output } = await exec(page, "cat /root/mine");
+  expect(output).toBe("new\n");
+  await expectCleanKernelLog(page);
 });

@@ -25,7 +25,7 @@ const BOOT_KILLS = 0.15;
 
 export interface RoundResult {
   readonly round: number;
-  /** How the I/O was served that the kill interrupted. */
+  /** How the I/O was served that was interrupted. */
   readonly serving: ServingMode;
   /** Steps of work that were acknowledged before the kill. */
   readonly steps: number;
@@ -51,6 +51,7 @@ export class CrashSession {
   #page: Page | undefined;
   /** The page's machine has been interrupted and is not back yet. */
   #interrupted = false;
+  #running: ServingMode = servingModes[0];
   #round = 0;
 
   /** `parameters` are added to the page's address in all rounds. */
@@ -69,8 +70,8 @@ export class CrashSession {
   async round(interruption: Interruption = kill): Promise<RoundResult> {
     const start = performance.now();
     const random = new Random(this.#seed * 10_007 + this.#round);
-    const serving = this.#serving;
     if (!this.#page) await this.#begin(random);
+    const serving = this.#running;
     const work = await this.#workUntil(interruption, random);
     this.#round += 1;
     const bootKill =
@@ -114,7 +115,10 @@ export class CrashSession {
   async #comeBack(how: Interruption["comeBack"]): Promise<void> {
     const page = how === "open" || !this.#page ? await this.#browser.open("about:blank") : this.#page;
     if (how === "restart") await page.evaluate(() => (window.doorbell as Automation).restart());
-    else await bootPage(page, new URL(this.#path, this.#browser.baseUrl).href);
+    else {
+      await bootPage(page, new URL(this.#path, this.#browser.baseUrl).href);
+      this.#running = this.#serving;
+    }
     this.#page = page;
     this.#interrupted = false;
     const rescue = await page.evaluate(() => (window.doorbell as Automation).rescue);

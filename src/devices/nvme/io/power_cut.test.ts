@@ -22,6 +22,8 @@ const CLIENTS = 3;
 const OWN_BLOCKS = 5;
 const BLOCKS = CLIENTS * OWN_BLOCKS + 1;
 const CHUNK = 2 * PAGE;
+/** With a journal, commits of single sectors mix with those of whole chunks. */
+const journal = { blockBytes: SECTOR, blockLimit: 6, chunkLimit: 3 };
 const MOST_SECTORS = 3 * SECTORS;
 const ALL = 0xffffffff;
 
@@ -121,8 +123,11 @@ class World {
   #io!: QueuePair;
   #buffers: readonly number[] = [];
 
-  constructor(answers: readonly string[]) {
+  readonly #journaled: boolean;
+
+  constructor(answers: readonly string[], journaled: boolean) {
     this.#answers = [...answers];
+    this.#journaled = journaled;
   }
 
   async start(): Promise<void> {
@@ -159,10 +164,13 @@ class World {
       if (life !== this.#life) await new Promise(() => {});
       if (kind.includes("fail")) throw new StorageError("io", "injected");
     };
-    return new FaultBackend(new MemoryBackend(CHUNK, (BLOCKS * PAGE) / CHUNK, store), {
-      read: take,
-      commit: take,
-    });
+    const memory = new MemoryBackend(
+      CHUNK,
+      (BLOCKS * PAGE) / CHUNK,
+      store,
+      this.#journaled ? journal : undefined,
+    );
+    return new FaultBackend(memory, { read: take, commit: take });
   }
 
   async perform(step: Action): Promise<void> {
@@ -362,8 +370,9 @@ it("a power cut at any moment leaves what was flushed, or newer, block by block"
     fc.asyncProperty(
       fc.array(action, { minLength: 5, maxLength: 60 }),
       fc.array(answer, { maxLength: 60 }),
-      async (actions, answers) => {
-        const world = new World(answers);
+      fc.boolean(),
+      async (actions, answers, journaled) => {
+        const world = new World(answers, journaled);
         await world.start();
         for (const step of actions) await world.perform(step);
         await world.finish();
