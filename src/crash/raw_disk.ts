@@ -176,7 +176,7 @@ export class RawDisk {
 
   #describe(block: number, found: Uint8Array, allowed: readonly number[]): Violation {
     const text = new TextDecoder("latin1").decode(found);
-    const lines = text.match(/[^\n]{0,17}[^\n]*\n?/g)?.map(line => line.slice(0, 17)) ?? [];
+    const lines = text.match(/[^\n]+/g)?.map(line => line.slice(0, 17)) ?? [];
     const named = found.every(byte => byte === 0)
       ? "zeroes"
       : [
