@@ -12,6 +12,7 @@ import { type Options, parseOptions, UsageError, usage } from "./options.ts";
 import { openQemuGuest, qemuVersion } from "./qemu_guest.ts";
 import { headLines, resultLines } from "./report.ts";
 import { type Server, servePage } from "./server.ts";
+import { benchStorage } from "./storage.ts";
 import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
 import type { Result } from "./table.ts";
 
@@ -23,6 +24,7 @@ const QUICK_LIMIT_MS = 175_000;
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) console.log(usage);
+  else if (options.storage) await benchStorage(options.quick);
   else await bench(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

@@ -4,16 +4,33 @@ import { label, systems } from "./systems.ts";
 
 describe("the command line", () => {
   it("measures everything unless told otherwise", () => {
-    expect(parseOptions([])).toEqual({ quick: false, help: false, only: [] });
+    expect(parseOptions([])).toEqual({ quick: false, help: false, storage: false, only: [] });
   });
 
   it("takes --quick, --json and --only, which may be repeated or hold several", () => {
     expect(
       parseOptions(["--quick", "--json", "rows.json", "--only", "ide, nvme mmio", "--only=virtio-blk"]),
-    ).toEqual({ quick: true, help: false, json: "rows.json", only: ["ide", "nvme mmio", "virtio-blk"] });
+    ).toEqual({
+      quick: true,
+      help: false,
+      storage: false,
+      json: "rows.json",
+      only: ["ide", "nvme mmio", "virtio-blk"],
+    });
+  });
+
+  it("measures the storage stack alone", () => {
+    expect(parseOptions(["storage", "--quick"])).toEqual({
+      quick: true,
+      help: false,
+      storage: true,
+      only: [],
+    });
   });
 
   it.each([
+    [["storage", "disk"], "“disk”"],
+    [["storage", "--only", "nvme"], "storage"],
     [["--fast"], "--fast"],
     [["quick"], "quick"],
     [["--json"], "--json"],

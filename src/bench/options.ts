@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { CLICK_TO_PROMPT, label, systems } from "./systems.ts";
 
 export const usage = `npm run bench -- [--quick] [--json FILE] [--only TEXT]
+npm run bench -- storage [--quick]: the storage stack against bare loops over IndexedDB and over OPFS, without a guest
 
   --quick       fewer rows, dd alone, fewer and shorter runs: under three minutes
   --json FILE   also writes the figures as an array of objects
@@ -13,6 +14,8 @@ ${systems.map(system => `                  ${label(system)}`).join("\n")}`;
 export interface Options {
   readonly quick: boolean;
   readonly help: boolean;
+  /** The storage stack alone. */
+  readonly storage: boolean;
   /** Empty for all rows. */
   readonly only: readonly string[];
   readonly json?: string;
@@ -22,7 +25,13 @@ export interface Options {
 export class UsageError extends Error {}
 
 export function parseOptions(args: readonly string[]): Options {
-  const { quick, help, json, only } = parse(args);
+  const { values, positionals } = parse(args);
+  const { quick, help, json, only } = values;
+  const storage = positionals[0] === "storage";
+  if (positionals.length > (storage ? 1 : 0)) {
+    throw new UsageError(`“${positionals[storage ? 1 : 0]}” is nothing that can be measured; “storage” is.`);
+  }
+  if (storage && (json !== undefined || only.length > 0)) throw new UsageError("storage takes only --quick.");
   const texts = only.flatMap(text => text.split(",")).map(text => text.trim());
   if (texts.includes("")) throw new UsageError("--only needs a text.");
   if (json === "") throw new UsageError("--json needs the name of a file.");
@@ -30,20 +39,21 @@ export function parseOptions(args: readonly string[]): Options {
     if (![CLICK_TO_PROMPT, ...systems.map(label)].some(name => name.includes(text)))
       throw new UsageError(`No row's label contains “${text}”.`);
   }
-  return { quick, help, only: texts, ...(json !== undefined && { json }) };
+  return { quick, help, storage, only: texts, ...(json !== undefined && { json }) };
 }
 
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],
+      allowPositionals: true,
       options: {
         quick: { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
         json: { type: "string" },
         only: { type: "string", multiple: true, default: [] },
       },
-    }).values;
+    });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new UsageError(message.endsWith(".") ? message : `${message}.`);

@@ -145,7 +145,7 @@ describe("FaultBackend", () => {
         }
         await cache.close();
       }),
-      { numRuns: 50 },
+      { numRuns: 12 },
     );
   });
 });

@@ -6,11 +6,20 @@ import { BlockCache } from "./block_cache.ts";
 import type { BlockDevice } from "./block_device.ts";
 import { Disk, wipeDisk } from "./disk.ts";
 import { IndexedDbBackend } from "./indexeddb_backend.ts";
-import { IoVector } from "./io_vector.ts";
+import {
+  fillGuest,
+  guest,
+  KiB,
+  MiB,
+  quantile,
+  read,
+  readAll,
+  throughput,
+  times,
+  write,
+} from "./measure_io.ts";
 import { seedDisk } from "./seed.ts";
 
-const KiB = 1024;
-const MiB = 1024 * KiB;
 const NAME = "measure";
 
 export interface Figures {
@@ -49,18 +58,12 @@ export interface Figures {
   readonly hitRead4KiBUs: number;
 }
 
-const guest = new Uint8Array(new SharedArrayBuffer(MiB));
-const vector = new IoVector(guest, 1);
-
 addEventListener("message", async ({ data }: MessageEvent<number>) => {
   postMessage(await measure(data));
 });
 
 async function measure(chunkBytes: number): Promise<Figures> {
-  // Random bytes: LevelDB compresses. getRandomValues takes no shared memory, and 64 KiB at a time.
-  for (let at = 0; at < MiB; at += 64 * KiB) {
-    guest.set(crypto.getRandomValues(new Uint8Array(64 * KiB)), at);
-  }
+  fillGuest();
   const seedTimes: number[] = [];
   for (let run = 0; run < 5; run++) seedTimes.push(await seeding(chunkBytes));
 
@@ -221,40 +224,4 @@ function openDisk(chunkBytes: number): Promise<Disk> {
 async function reopen(disk: Disk, chunkBytes: number): Promise<Disk> {
   await disk.close();
   return openDisk(chunkBytes);
-}
-
-async function read(device: BlockDevice, offset: number, byteLength: number): Promise<void> {
-  vector.clear();
-  vector.add(0, byteLength);
-  while (!device.tryRead(offset, vector)) await device.prepare("read", offset, byteLength);
-}
-
-async function write(device: BlockDevice, offset: number, byteLength: number): Promise<void> {
-  vector.clear();
-  vector.add(0, byteLength);
-  while (!device.tryWrite(offset, vector)) await device.prepare("write", offset, byteLength);
-}
-
-async function readAll(device: BlockDevice, end: number, step: number): Promise<void> {
-  vector.clear();
-  vector.add(0, step);
-  for (let at = 0; at < end; at += step) {
-    while (!device.tryRead(at, vector)) await device.prepare("read", at, step);
-  }
-}
-
-async function throughput(mebibytes: number, work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (mebibytes * MiB) / 1000 / (performance.now() - start);
-}
-
-async function times(count: number, once: (i: number) => Promise<number>): Promise<number[]> {
-  const results: number[] = [];
-  for (let i = 0; i < count; i++) results.push(await once(i));
-  return results;
-}
-
-function quantile(values: number[], q: number): number {
-  return values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))];
 }

@@ -45,7 +45,8 @@ export async function deleteOpfsDisk(name: string): Promise<void> {
   }
 }
 
-function openFile(handle: FileSystemFileHandle): Promise<SyncFile> {
+/** Opens a file for this worker alone. */
+export async function openFile(handle: FileSystemFileHandle): Promise<SyncFile> {
   if (!hasAccessHandles(handle)) {
     throw new StorageError("unavailable", "Only a dedicated worker can open a disk that is kept in files.");
   }
