@@ -1,0 +1,95 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { chromeTrace } from "./chrome_trace.ts";
+import { IothreadState } from "./counters.ts";
+import { TraceKind, type TraceRecord } from "./trace_ring.ts";
+
+const at = (time: number, kind: number, a: number, b = 0, c = 0, d = 0, e = 0): TraceRecord => ({
+  kind,
+  time,
+  a,
+  b,
+  c,
+  d,
+  e,
+});
+const nameOf = (qid: number, opcode: number) => `${qid}:${opcode}`;
+
+describe("chromeTrace", () => {
+  it("has the threads' tracks and a command with its phases within it", () => {
+    const { traceEvents } = chromeTrace(
+      [
+        at(1000, TraceKind.state, IothreadState.sleeping),
+        at(1010, TraceKind.tailRung, 1, 4),
+        at(1015, TraceKind.state, IothreadState.busy),
+        at(1015, TraceKind.fetched, 1, 3, 2 | (9 << 16), 1, 77),
+        at(1030, TraceKind.done, 1, 0, 9 << 16),
+        at(1032, TraceKind.posted, 1, 0, 1 | (9 << 16), 0),
+        at(1040, TraceKind.interrupt, 1),
+      ],
+      nameOf,
+    );
+    const slices = traceEvents.filter(({ ph }) => ph === "X").map(({ name, ts, dur }) => [name, ts, dur]);
+    expect(slices).toEqual([
+      ["asleep", 0, 15],
+      ["busy", 15, 25],
+    ]);
+    const instants = traceEvents.filter(({ ph }) => ph === "i").map(({ name, ts }) => [name, ts]);
+    expect(instants).toEqual([
+      ["tail doorbell", 10],
+      ["interrupt", 40],
+    ]);
+    const spans = traceEvents
+      .filter(({ cat }) => cat === "command")
+      .map(({ name, ph, ts }) => [ph, name, ts]);
+    expect(spans).toEqual([
+      ["b", "1:2", 10],
+      ["b", "announced", 10],
+      ["e", "announced", 15],
+      ["b", "served", 15],
+      ["e", "served", 30],
+      ["b", "waits to be posted", 30],
+      ["e", "waits to be posted", 32],
+      ["b", "waits for its interrupt", 32],
+      ["e", "waits for its interrupt", 40],
+      ["e", "1:2", 40],
+    ]);
+  });
+
+  it("nests whatever the records say", () => {
+    const record = fc.record({
+      kind: fc.integer({ min: 1, max: 8 }),
+      time: fc.integer({ min: 0, max: 100_000 }),
+      a: fc.integer({ min: 0, max: 3 }),
+      b: fc.nat(15),
+      c: fc.tuple(fc.nat(3), fc.nat(7)).map(([low, cid]) => low | (cid << 16)),
+      d: fc.nat(3),
+      e: fc.nat(),
+    });
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 200 }), records => {
+        const { traceEvents } = chromeTrace(
+          records.sort((a, b) => a.time - b.time),
+          nameOf,
+        );
+        const open = new Map<string, { name: string; ts: number }[]>();
+        for (const { ph, id = "", name, ts = 0, dur = 0 } of traceEvents) {
+          expect(ts).toBeGreaterThanOrEqual(0);
+          expect(dur).toBeGreaterThanOrEqual(0);
+          if (ph !== "b" && ph !== "e") continue;
+          const stack = open.get(id) ?? [];
+          open.set(id, stack);
+          if (ph === "b") {
+            expect(ts).toBeGreaterThanOrEqual(stack.at(-1)?.ts ?? 0);
+            stack.push({ name, ts });
+          } else {
+            const begun = stack.pop();
+            expect(begun?.name).toBe(name);
+            expect(ts).toBeGreaterThanOrEqual(begun?.ts ?? 0);
+          }
+        }
+        expect([...open.values()].every(stack => stack.length === 0)).toBe(true);
+      }),
+    );
+  });
+});
