@@ -74,7 +74,7 @@ test("the queue view shows what the controller and the guest know", async ({ per
   });
 
   await test.step("closed, it is gone", async () => {
-    await page.getByRole("button", { name: "Close the queue view" }).click();
+    await page.getByRole("button", { name: "Close the panel" }).click();
     await expect(io).toHaveCount(0);
     await expect(button).toHaveAttribute("aria-pressed", "false");
   });

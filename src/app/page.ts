@@ -20,10 +20,10 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   let toolbar: Toolbar | undefined;
   const terminal = mountTerminal(slot("terminal"), machine, () => toolbar?.focus());
   const actions = makeActions(machine, { restarting: () => terminal.focus(), failed: notices.notice });
-  const split = makeSplit(slot("main"), isOpen => toolbar?.showQueuesOpen(isOpen));
+  const split = makeSplit(slot("main"), isOpen => toolbar?.showPanelOpen(isOpen));
   toolbar = mountToolbar(slot("toolbar"), actions, {
     help: () => openHelp(terminal),
-    queues: () => (split.isOpen ? split.close() : void openQueues(split, machine)),
+    panel: () => (split.isOpen ? split.close() : void openPanel(split, machine)),
     back: () => terminal.focus(),
   });
   mountBoot(slot("boot"), slot("boot-stages"), machine);
@@ -43,8 +43,8 @@ function focusUnlessBusy(focus: () => void): void {
   if (document.activeElement === document.body || document.activeElement === null) focus();
 }
 
-/** The view is fetched when it is first wanted. */
-async function openQueues(split: Split, machine: Machine): Promise<void> {
-  const { mountQueues } = await import("./queues/queues.ts");
-  split.open((el, close) => mountQueues(el, machine, close));
+/** The views are fetched when they are first wanted. */
+async function openPanel(split: Split, machine: Machine): Promise<void> {
+  const { mountPanel } = await import("./panel/panel.ts");
+  split.open((el, close) => mountPanel(el, machine, close));
 }

@@ -102,14 +102,16 @@ function commandEvents(
   at: (time: number) => number,
   name: string,
 ): TraceEvent[] {
-  const { qid, cid, nsid, lba, status, rungAt, fetchedAt, doneAt, postedAt, interruptAt } = span;
+  const { qid, cid, nsid, lba, blocks, status, rungAt, fetchedAt, doneAt, postedAt, interruptAt } = span;
   const common = { cat: "command", pid: PID, tid: QUEUES + qid, id: `command-${number}` };
   const ends = [rungAt ?? fetchedAt, fetchedAt, doneAt ?? postedAt, postedAt, interruptAt ?? postedAt];
   // Times of two threads may be a few microseconds off: phases never run backwards.
   const times: number[] = [];
   for (const time of ends) times.push(Math.max(at(time), times.at(-1) ?? 0));
   const phases = ["announced", "served", "waits to be posted", "waits for its interrupt"];
-  const events: TraceEvent[] = [{ ...common, name, ph: "b", ts: times[0], args: { cid, nsid, lba, status } }];
+  const events: TraceEvent[] = [
+    { ...common, name, ph: "b", ts: times[0], args: { cid, nsid, lba, blocks, status } },
+  ];
   for (const [i, phase] of phases.entries()) {
     if (times[i + 1] === times[i]) continue;
     events.push({ ...common, name: phase, ph: "b", ts: times[i] });

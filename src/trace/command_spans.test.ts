@@ -23,7 +23,7 @@ describe("CommandSpans", () => {
   it("joins a command from its doorbell to its interrupt", () => {
     const spans = spansOf([
       at(10, TraceKind.tailRung, 1, 4),
-      at(15, TraceKind.fetched, 1, 3, 2 | (9 << 16), 1, 77),
+      at(15, TraceKind.fetched, 1, 3, 2 | (9 << 16), 1 | (7 << 16), 77),
       at(30, TraceKind.done, 1, 0, 9 << 16),
       at(32, TraceKind.posted, 1, 0, 1 | (9 << 16), 0),
       at(40, TraceKind.interrupt, 1),
@@ -35,6 +35,7 @@ describe("CommandSpans", () => {
         cid: 9,
         opcode: 2,
         nsid: 1,
+        blocks: 8,
         lba: 77,
         rungAt: 10,
         fetchedAt: 15,

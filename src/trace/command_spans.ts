@@ -5,7 +5,10 @@ export interface CommandSpan {
   readonly qid: number;
   readonly cid: number;
   readonly opcode: number;
+  /** Lower 16 bits; FFFFh stands for all. */
   readonly nsid: number;
+  /** Logical blocks, as far as the command has such a field. */
+  readonly blocks: number;
   /** Lower 32 bits of the starting LBA. */
   readonly lba: number;
   /** The doorbell that announced it; undefined where none was rung, as the shadow tail was found. */
@@ -87,7 +90,8 @@ export class CommandSpans {
       qid,
       cid,
       opcode: record.c & 0xff,
-      nsid: record.d >>> 0,
+      nsid: record.d & 0xffff,
+      blocks: (record.d >>> 16) + 1,
       lba: record.e >>> 0,
       rungAt,
       fetchedAt: record.time,

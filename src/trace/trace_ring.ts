@@ -32,7 +32,10 @@ export const TraceKind = {
   headRung: 2,
   /** The sweep handed a tail over: A queue, B tail. */
   swept: 3,
-  /** An SQE was fetched: A queue, B its index, C opcode 7:0 and CID 31:16, D namespace, E lower half of the LBA. */
+  /**
+   * An SQE was fetched: A queue, B its index, C opcode 7:0 and CID 31:16, D lower half of the namespace 15:0 and of
+   * CDW12 31:16 (in I/O commands the number of blocks, 0's based), E CDW10 (the lower half of the LBA).
+   */
   fetched: 4,
   /** The command is done, its data moved, and waits to be posted: A queue, C CID, D status. */
   done: 5,

@@ -4,16 +4,16 @@ import type { Actions } from "./actions.ts";
 
 export interface Toolbar {
   focus(): void;
-  /** Says on its button whether the queue view is open. */
-  showQueuesOpen(isOpen: boolean): void;
+  /** Says on its button whether the panel is open. */
+  showPanelOpen(isOpen: boolean): void;
   dispose: Dispose;
 }
 
 /** What the buttons lead to that is no action on the machine. */
 export interface ToolbarLinks {
   help(): void;
-  /** Opens or closes the queue view. */
-  queues(): void;
+  /** Opens or closes the panel with the queue view. */
+  panel(): void;
   /** Returns the focus to the terminal (F6 again). */
   back(): void;
 }
@@ -21,7 +21,7 @@ export interface ToolbarLinks {
 /** Mounts the toolbar into `el`. */
 export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLinks): Toolbar {
   const reset = button("Reset", "Press the computer’s reset button", () => actions.reset());
-  const queues = button("Queues", "Watch the NVMe queues and their doorbells", links.queues);
+  const queues = button("Queues", "Watch the NVMe queues and their doorbells", links.panel);
   queues.setAttribute("aria-pressed", "false");
   const bar = element(
     "div",
@@ -43,7 +43,7 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
   document.addEventListener("keydown", onKey);
   return {
     focus: () => reset.focus(),
-    showQueuesOpen: isOpen => queues.setAttribute("aria-pressed", String(isOpen)),
+    showPanelOpen: isOpen => queues.setAttribute("aria-pressed", String(isOpen)),
     dispose: () => {
       document.removeEventListener("keydown", onKey);
       el.replaceChildren();

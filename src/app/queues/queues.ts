@@ -5,7 +5,8 @@
 import type { Machine } from "../../machine/api.ts";
 import type { Observation } from "../../machine/observation.ts";
 import type { CounterName } from "../../trace/counters.ts";
-import { TraceKind, type TraceReader, type TraceRecord, traceClock } from "../../trace/trace_ring.ts";
+import { MergedReader } from "../../trace/merged_reader.ts";
+import { TraceKind, traceClock } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
 import { makeEntryDetails } from "./entry_details.ts";
@@ -30,8 +31,8 @@ const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
   ["mmioExits", "exits", "exits"],
 ];
 
-/** Mounts the view into `el`; `close` is called when its close button is pressed. */
-export function mountQueues(el: HTMLElement, machine: Machine, close: () => void): Dispose {
+/** Mounts the view into `el`. */
+export function mountQueues(el: HTMLElement, machine: Machine): Dispose {
   const explainer = makeExplainer();
   const details = makeEntryDetails();
   const strip = makeIothreadStrip();
@@ -39,17 +40,10 @@ export function mountQueues(el: HTMLElement, machine: Machine, close: () => void
   const values = new Map(figures.map(([counter]) => [counter, element("dd", {}, "0")]));
   const pairs = element("div", { class: "pairs" });
   const nothing = element("p", { class: "nothing" }, "The controller has no queues yet.");
-  const closeButton = element(
-    "button",
-    { type: "button", class: "quiet", "aria-label": "Close the queue view" },
-    "✕",
-  );
-  closeButton.addEventListener("click", close);
   el.replaceChildren(
     element(
       "section",
-      { class: "queues", "aria-labelledby": "queues-title" },
-      element("header", {}, element("h2", { id: "queues-title" }, "Queues"), closeButton),
+      { class: "queues", "aria-label": "Queues" },
       element(
         "dl",
         { class: "doorbells" },
@@ -74,7 +68,7 @@ export function mountQueues(el: HTMLElement, machine: Machine, close: () => void
   const views = new Map<number, PairView>();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let observation: Observation | undefined;
-  let readers: readonly TraceReader[] = [];
+  let reader: MergedReader | undefined;
   let states = new EntryStates();
   let history = new StateHistory();
   let frame = 0;
@@ -85,7 +79,7 @@ export function mountQueues(el: HTMLElement, machine: Machine, close: () => void
   const follow = () => {
     if (machine.observation === observation) return;
     observation = machine.observation;
-    readers = observation?.readTraces() ?? [];
+    reader = observation && new MergedReader(observation.readTraces());
     states = new EntryStates();
     history = new StateHistory();
     views.clear();
@@ -94,7 +88,7 @@ export function mountQueues(el: HTMLElement, machine: Machine, close: () => void
   };
 
   const read = () => {
-    for (const record of inOrder(readers)) {
+    for (const record of reader?.read() ?? []) {
       if (record.kind === TraceKind.state) history.enter(record.a, record.time);
       else states.add(record);
     }
@@ -145,12 +139,4 @@ export function mountQueues(el: HTMLElement, machine: Machine, close: () => void
     endObservation();
     el.replaceChildren();
   };
-}
-
-/** The new records of all threads, in the order in which they happened. */
-function inOrder(readers: readonly TraceReader[]): TraceRecord[] {
-  const records: TraceRecord[] = [];
-  for (const reader of readers) reader.read(record => records.push({ ...record }));
-  // Signed difference: the clock wraps. Records of one thread keep their order, as sorting is stable.
-  return records.sort((a, b) => (a.time - b.time) | 0);
 }

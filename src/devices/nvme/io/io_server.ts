@@ -179,8 +179,9 @@ export class IoServer implements AioHandler, IoServices {
     return fetched > 0;
   }
 
-  #traceFetch({ qid, opcode, cid, nsid, cdw10 }: IoRequest, index: number): void {
-    this.#shared.serverTrace.record(TraceKind.fetched, qid, index, opcode | (cid << 16), nsid, cdw10);
+  #traceFetch({ qid, opcode, cid, nsid, cdw10, cdw12 }: IoRequest, index: number): void {
+    const where = (nsid & 0xffff) | (cdw12 << 16);
+    this.#shared.serverTrace.record(TraceKind.fetched, qid, index, opcode | (cid << 16), where, cdw10);
   }
 
   /** The tail up to which entries may be fetched now; the head if there is nothing new. */

@@ -1,0 +1,74 @@
+/** The latest commands, each with its phases on one scale of time. */
+import { commandName } from "../../devices/nvme/spec/decode.ts";
+import type { CommandSpan } from "../../trace/command_spans.ts";
+import { element } from "../dom.ts";
+import { formatMicroseconds } from "./histogram_view.ts";
+
+/** Phases in their order; class and legend. */
+const phases = [
+  ["announced", "doorbell to fetch"],
+  ["served", "fetch to data moved"],
+  ["posting", "to completion entry"],
+  ["interrupt", "to interrupt"],
+] as const;
+
+const SHOWN = 10;
+
+export interface PhasesView {
+  readonly root: HTMLElement;
+  show(spans: readonly CommandSpan[]): void;
+}
+
+/** Lengths of the phases in microseconds; never negative, whatever the clocks of two threads say. */
+export function phaseLengths(span: CommandSpan): number[] {
+  const { rungAt, fetchedAt, doneAt, postedAt, interruptAt } = span;
+  const times = [rungAt ?? fetchedAt, fetchedAt, doneAt ?? postedAt, postedAt, interruptAt ?? postedAt];
+  return phases.map((_, i) => Math.max(0, (times[i + 1] - times[i]) | 0));
+}
+
+export function makePhases(): PhasesView {
+  const body = element("tbody", {});
+  const root = element(
+    "div",
+    { class: "phases" },
+    element(
+      "p",
+      { class: "legend" },
+      ...phases.map(([name, label]) =>
+        element("span", {}, element("span", { class: `swatch ${name}` }), label),
+      ),
+    ),
+    element("table", {}, element("caption", {}, "The latest commands"), body),
+  );
+  return {
+    root,
+    show(spans) {
+      const latest = spans.slice(-SHOWN).reverse();
+      const lengths = latest.map(phaseLengths);
+      const longest = Math.max(1, ...lengths.map(sum));
+      body.replaceChildren(
+        ...latest.map((span, i) => {
+          const name = commandName(span.qid, span.opcode);
+          const bars = element("div", { class: "bars" });
+          for (const [phase, [className]] of phases.entries()) {
+            const bar = element("span", { class: className });
+            bar.style.width = `${(lengths[i][phase] / longest) * 100}%`;
+            bars.append(bar);
+          }
+          const words = phases
+            .map(([, label], p) => `${label} ${formatMicroseconds(lengths[i][p])}`)
+            .join(", ");
+          return element(
+            "tr",
+            { title: words },
+            element("th", { scope: "row" }, name),
+            element("td", { class: "bar-cell" }, bars, element("span", { class: "visually-hidden" }, words)),
+            element("td", { class: "count" }, formatMicroseconds(sum(lengths[i]))),
+          );
+        }),
+      );
+    },
+  };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -1,0 +1,172 @@
+/**
+ * The timing view: where the time of each command goes. It traces from the moment that it is opened; latencies as a
+ * histogram and a heat map, the latest commands phase by phase, where on the disk they went, and all of it as a file.
+ */
+import { commandName } from "../../devices/nvme/spec/decode.ts";
+import type { Machine } from "../../machine/api.ts";
+import type { Observation } from "../../machine/observation.ts";
+import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
+import { LatencyHistogram } from "../../trace/latency_histogram.ts";
+import { MergedReader } from "../../trace/merged_reader.ts";
+import { traceClock } from "../../trace/trace_ring.ts";
+import { type Dispose, element, setText } from "../dom.ts";
+import { formatTotal } from "../format.ts";
+import { csv, perfettoFile, saveAs } from "./export.ts";
+import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
+import { makePhases } from "./phases_view.ts";
+import { matches, Recording, type SpanFilter } from "./recording.ts";
+import { makeTimeCharts } from "./time_charts.ts";
+
+const DRAW_MS = 250;
+
+/** Mounts the view into `el`. */
+export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
+  const histogramView = makeHistogram();
+  const phases = makePhases();
+  const charts = makeTimeCharts();
+  const queue = choice("Queue");
+  const command = choice("Command");
+  const slower = element("input", { type: "number", min: "0", step: "10", value: "0", id: "timing-slower" });
+  const clear = button("Clear", () => restart());
+  const perfetto = button("Perfetto JSON", () =>
+    saveAs(perfettoFile(recording.records), "doorbell-trace.json"),
+  );
+  const table = button("CSV", () =>
+    saveAs(new Blob([csv(filtered())], { type: "text/csv" }), "doorbell-commands.csv"),
+  );
+  perfetto.title = "Save what was traced, for ui.perfetto.dev or chrome://tracing";
+  table.title = "Save the commands that the filters let through";
+  const figures = ["commands", "p50", "p99", "p99.9", "lost"].map(label => {
+    const value = element("dd", {}, "0");
+    return { value, root: element("div", {}, element("dt", {}, label), value) };
+  });
+  figures[4].root.title = "Trace records that were overwritten before the page could read them";
+  el.replaceChildren(
+    element(
+      "section",
+      { class: "timing", "aria-label": "Timing" },
+      element(
+        "div",
+        { class: "filters" },
+        queue.root,
+        command.root,
+        element("label", { for: slower.id }, "Slower than", slower, "µs"),
+        clear,
+      ),
+      element("dl", { class: "figures-row" }, ...figures.map(({ root }) => root)),
+      histogramView.root,
+      phases.root,
+      charts.root,
+      element("div", { class: "buttons" }, element("span", {}, "Save:"), perfetto, table),
+    ),
+  );
+
+  const endObservation = machine.observe();
+  const recording = new Recording();
+  const histogram = new LatencyHistogram();
+  let observation: Observation | undefined;
+  let reader: MergedReader | undefined;
+  let frame = 0;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+
+  const filter = (): SpanFilter => ({
+    qid: queue.value,
+    opcode: command.value,
+    slowerThan: Math.max(0, slower.valueAsNumber || 0),
+  });
+  const filtered = () => {
+    const present = filter();
+    return recording.spans.filter(span => matches(present, span, latencyOf(span)));
+  };
+  const count = (spans: readonly CommandSpan[]) => {
+    const present = filter();
+    for (const span of spans) {
+      const latency = latencyOf(span);
+      if (matches(present, span, latency)) histogram.add(latency);
+    }
+  };
+  const recount = () => {
+    histogram.clear();
+    count(recording.spans);
+    drawnAt = Number.NEGATIVE_INFINITY;
+  };
+  const restart = () => {
+    recording.clear();
+    recount();
+  };
+  for (const field of [queue.select, command.select, slower]) field.addEventListener("input", recount);
+
+  /** A new boot is another machine, with clocks of its own. */
+  const follow = () => {
+    if (machine.observation === observation) return;
+    observation = machine.observation;
+    reader = observation && new MergedReader(observation.readTraces());
+    restart();
+  };
+
+  const draw = () => {
+    const spans = filtered();
+    setText(figures[0].value, formatTotal(histogram.total));
+    for (const [i, quantile] of [0.5, 0.99, 0.999].entries()) {
+      setText(
+        figures[i + 1].value,
+        histogram.total === 0 ? "–" : formatMicroseconds(histogram.quantile(quantile)),
+      );
+    }
+    setText(figures[4].value, formatTotal(reader?.lost ?? 0));
+    histogramView.show(histogram.octaves());
+    phases.show(spans);
+    charts.show(spans, traceClock());
+    queue.offer(recording.spans, ({ qid }) => [qid, qid === 0 ? "admin" : String(qid)]);
+    // The same opcode means one thing on the admin queue and another on the others.
+    command.offer(
+      recording.spans.filter(({ qid }) => (queue.value === 0 ? qid === 0 : qid !== 0)),
+      ({ qid, opcode }) => [opcode, commandName(qid, opcode)],
+    );
+  };
+
+  const tick = (now: number) => {
+    frame = requestAnimationFrame(tick);
+    follow();
+    count(recording.add(reader?.read() ?? []));
+    if (now - drawnAt < DRAW_MS) return;
+    drawnAt = now;
+    draw();
+  };
+  frame = requestAnimationFrame(tick);
+
+  return () => {
+    cancelAnimationFrame(frame);
+    endObservation();
+    el.replaceChildren();
+  };
+}
+
+function button(label: string, action: () => void): HTMLButtonElement {
+  const made = element("button", { type: "button" }, label);
+  made.addEventListener("click", action);
+  return made;
+}
+
+/** A select that offers what there has been so far. */
+function choice(label: string) {
+  const select = element("select", {}, element("option", { value: "" }, "all"));
+  const offered = new Set<number>();
+  return {
+    select,
+    root: element("label", {}, label, select),
+    /** Undefined for all. */
+    get value(): number | undefined {
+      return select.value === "" ? undefined : Number(select.value);
+    },
+    offer(spans: readonly CommandSpan[], of: (span: CommandSpan) => readonly [value: number, name: string]) {
+      // The newest are enough: what came once has been offered then.
+      for (const span of spans.slice(-500)) {
+        const [value, name] = of(span);
+        if (offered.has(value)) continue;
+        offered.add(value);
+        select.append(element("option", { value: String(value) }, name));
+      }
+    },
+  };
+}
