@@ -26,7 +26,7 @@ export function makeHistogram(): HistogramView {
       const most = Math.max(1, ...buckets.map(({ count }) => count));
       body.replaceChildren(
         ...buckets.map(({ from, to, count }) => {
-          const bar = element("span", { class: "bar" });
+          const bar = element("span", { class: "length" });
           bar.style.width = `${(count / most) * 100}%`;
           return element(
             "tr",
