@@ -14,6 +14,8 @@ export interface FillResult {
   /** Milliseconds to read and verify all of it, with nothing in memory at the start. */
   readonly readMs: number;
   readonly verified: boolean;
+  /** What fio printed in the end. */
+  readonly output: string;
   /** Largest first, after each of the two halves. */
   readonly peaks: readonly (ProcessMemory & { readonly when: "writing" | "reading" })[];
 }
@@ -40,13 +42,13 @@ export async function fillDisk(address: string, mib: number, seed: number): Prom
     const writePeaks = peaks("writing");
     await browser.kill();
     const reader = await start();
-    const read = await run(reader, `${fio} --rw=read --verify_header_seed=0`);
+    const read = await run(reader, `${fio} --rw=write --verify_only`);
     return {
       mib,
       writeMs: written.ms,
       readMs: read.ms,
-      verified:
-        read.exitCode === 0 && /err= 0/.test(read.output) && new RegExp(`io=${mib}MiB`).test(read.output),
+      verified: read.exitCode === 0 && new RegExp(`READ:.*io=${mib}(\\.0)?MiB`).test(read.output),
+      output: read.output,
       peaks: [...writePeaks, ...peaks("reading")],
     };
   } finally {

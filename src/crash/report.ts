@@ -48,11 +48,11 @@ export function violationLines(
   ];
 }
 
-export function fillLines({ mib, writeMs, readMs, verified, peaks }: FillResult): readonly string[] {
+export function fillLines({ mib, writeMs, readMs, verified, output, peaks }: FillResult): readonly string[] {
   const rate = (ms: number) => `${((mib * 2 ** 20) / 1000 / ms).toFixed(0)} MB/s`;
   return [
     `${mib} MiB written in ${(writeMs / 1000).toFixed(1)} s (${rate(writeMs)}), flushed, read back after a new start of the browser in ${(readMs / 1000).toFixed(1)} s (${rate(readMs)}).`,
-    verified ? "Every byte is as it was written." : "THE CONTENT DIFFERS from what was written.",
+    ...(verified ? ["Every block is as it was written."] : ["NOT VERIFIED. fio says:", output]),
     "Most memory at a time (VmHWM), in MiB:",
     ...peaks.map(
       ({ when, type, bytes }) =>

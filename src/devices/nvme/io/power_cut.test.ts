@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type BlockBackend, StorageError } from "../../../storage/block_backend.ts";
 import { BlockCache } from "../../../storage/block_cache.ts";
-import { FaultBackend } from "../../../storage/fault_backend.ts";
+import { FaultBackend, hang } from "../../../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../../../storage/memory_backend.ts";
 import { ManualScheduler } from "../../../storage/test_support.ts";
 import { type Command, PAGE, type QueuePair, Rig } from "../testing/driver.ts";
@@ -169,15 +169,13 @@ class World {
       const kind = this.#answers.shift() ?? "at once";
       const ms = { soon: 2, late: 1500, hang: 40_000, "hang and fail": 40_000 }[kind] ?? 0;
       if (ms > 0) await new Promise<void>(resolve => void this.#scheduler.after(ms, resolve));
-      if (life !== this.#life) await new Promise(() => {});
+      if (life !== this.#life) await hang();
       if (kind.includes("fail")) throw new StorageError("io", "injected");
     };
-    const memory = new MemoryBackend(
-      CHUNK,
-      (BLOCKS * PAGE) / CHUNK,
-      store,
-      this.#journaled ? journal : undefined,
-    );
+    const traits = this.#journaled ? journal : undefined;
+    const memory = new MemoryBackend(CHUNK, (BLOCKS * PAGE) / CHUNK, store, traits);
+    const commit = memory.commit.bind(memory);
+    memory.commit = changes => (life === this.#life ? commit(changes) : hang());
     return new FaultBackend(memory, { read: take, commit: take });
   }
 
