@@ -9,7 +9,7 @@ it("is a set of blocks for each chunk", () => {
     chunk: fc.nat(chunks - 1),
     start: fc.nat(chunkBytes - 1),
     length: fc.integer({ min: 1, max: chunkBytes }),
-    kind: fc.constantFrom("mark", "mark", "mark", "take", "markAll", "clear", "restore"),
+    kind: fc.constantFrom("mark", "mark", "mark", "take", "clear", "restore"),
   });
   fc.assert(
     fc.property(fc.array(operation), operations => {
@@ -22,9 +22,6 @@ it("is a set of blocks for each chunk", () => {
         if (kind === "mark") {
           blocks.mark(chunk, start, end);
           for (let byte = start; byte < end; byte++) model[chunk].add(Math.floor(byte / 64));
-        } else if (kind === "markAll") {
-          blocks.markAll(chunk);
-          for (let block = 0; block < 40; block++) model[chunk].add(block);
         } else if (kind === "clear") {
           blocks.clear(chunk);
           model[chunk].clear();

@@ -29,10 +29,6 @@ export class DirtyBlocks {
     for (let block = Math.floor(start / this.blockBytes); block <= last; block++) this.#mark(chunk, block);
   }
 
-  markAll(chunk: number): void {
-    for (let block = 0; block < this.#perChunk; block++) this.#mark(chunk, block);
-  }
-
   clear(chunk: number): void {
     this.#bits.fill(0, chunk * this.#stride, (chunk + 1) * this.#stride);
   }

@@ -139,13 +139,12 @@ export class DirtyChunks implements Iterable<number> {
     const younger = [...this.#order];
     const oldest = Math.min(since, this.oldest ?? since);
     this.#order.clear();
-    for (const [i, { chunk, data }] of changes.entries()) {
+    for (const [i, { chunk }] of changes.entries()) {
       this.#table.setFlags(chunk, DIRTY, COMMITTING);
       this.#order.add(chunk);
       this.#since[chunk] = oldest;
-      // A chunk that was not removed, and may have been written again, is not zero outside of what was written.
-      if (data) this.#unsaved.restore(chunk, unsaved[i]);
-      else this.#unsaved.markAll(chunk);
+      // Of a removal that is every block: what was written since does not lie over zeroes.
+      this.#unsaved.restore(chunk, unsaved[i]);
     }
     for (const chunk of younger) this.#order.add(chunk);
   }

@@ -107,6 +107,32 @@ describe("a flush, above a backend with a journal", () => {
 });
 
 describe("folding", () => {
+  it("makes room for as many chunks again", async () => {
+    const { cache, log, scheduler } = await openCache();
+    for (let round = 0; round < 3; round++) {
+      log.length = 0;
+      for (let chunk = 0; chunk < 6; chunk++) await write(cache, chunk * CHUNK, bytes(round + 1));
+      await cache.flush();
+      expect(log[0]).toBe("0:0 1:0 2:0 3:0 4:whole 5:whole");
+      await scheduler.advance(5000);
+    }
+  });
+
+  it("that fails lets a flush succeed that came meanwhile", async () => {
+    const { cache, faults, log, scheduler } = await openCache();
+    await write(cache, 0, bytes(1));
+    await cache.flush();
+    const slow = gate();
+    faults.commit = () => slow.opened;
+    await scheduler.advance(2500);
+    await write(cache, BLOCK, bytes(2));
+    const flush = cache.flush();
+    faults.commit = () => {};
+    slow.fail(new StorageError("io", "broken"));
+    await flush;
+    expect(log).toEqual(["0:0", "0:1"]);
+  });
+
   it("happens when the guest is idle", async () => {
     const { cache, log, scheduler } = await openCache();
     await write(cache, 0, bytes(1));
