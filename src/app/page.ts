@@ -5,6 +5,7 @@ import { mountBlocked } from "./blocked/blocked.ts";
 import { mountBoot } from "./boot/boot.ts";
 import { makeActions } from "./controls/actions.ts";
 import { mountToolbar, type Toolbar } from "./controls/toolbar.ts";
+import type { DisksDialog } from "./disks/disks_dialog.ts";
 import { slot } from "./dom.ts";
 import { openHelp } from "./help/help.ts";
 import { makeSplit, type Split } from "./layout/split.ts";
@@ -23,9 +24,17 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   const split = makeSplit(slot("main"), isOpen => toolbar?.showPanelOpen(isOpen));
   toolbar = mountToolbar(slot("toolbar"), actions, {
     help: () => openHelp(terminal),
+    disks: () => void openDisks(),
     panel: () => (split.isOpen ? split.close() : void openPanel(split, machine)),
     back: () => terminal.focus(),
   });
+  let disks: DisksDialog | undefined;
+  /** Fetched when it is first wanted. */
+  const openDisks = async () => {
+    const { makeDisksDialog } = await import("./disks/disks_dialog.ts");
+    disks ??= makeDisksDialog(machine, notices.notice);
+    disks.open();
+  };
   mountBoot(slot("boot"), slot("boot-stages"), machine);
   mountStatus(slot("status"), machine);
   notices.watch(machine, actions);

@@ -16,13 +16,56 @@ export async function ask({ title, body, confirm }: Question): Promise<boolean> 
   return answer === "yes";
 }
 
+export interface TextQuestion {
+  readonly title: string;
+  readonly body?: string;
+  readonly label: string;
+  /** What stands in the field at first, selected. */
+  readonly value: string;
+  readonly confirm: string;
+}
+
+/** Asks for a line of text; Enter confirms. Resolves to it, trimmed, or to undefined when it was cancelled. */
+export async function askFor({
+  title,
+  body,
+  label,
+  value,
+  confirm,
+}: TextQuestion): Promise<string | undefined> {
+  const input = element("input", { id: "dialog-answer", value, autofocus: true, autocomplete: "off" });
+  const answer = element("div", { class: "answer" }, element("label", { for: input.id }, label), input);
+  const yes = element("button", { value: "yes" }, confirm);
+  const cancel = element("button", { type: "button" }, "Cancel");
+  const dialog = openDialog(title, [
+    ...(body === undefined ? [] : [element("p", {}, body)]),
+    answer,
+    element("div", { class: "buttons" }, cancel, yes),
+  ]);
+  cancel.addEventListener("click", () => dialog.close("cancel"));
+  input.select();
+  return (await closed(dialog)) === "yes" ? input.value.trim() : undefined;
+}
+
 /** Shows a modal dialog whose children live in one form, so that any of its buttons closes it. */
 export function openDialog(title: string, children: readonly (Node | string)[]): HTMLDialogElement {
-  const heading = element("h2", { id: "dialog-title" }, title);
-  const form = element("form", { method: "dialog" }, heading, ...children);
-  const dialog = element("dialog", { "aria-labelledby": "dialog-title" }, form);
+  return show(title, heading => element("form", { method: "dialog" }, heading, ...children));
+}
+
+/** Shows a modal dialog that has forms and buttons of its own; Escape and a click beside it close it. */
+export function openPanel(title: string, children: readonly (Node | string)[]): HTMLDialogElement {
+  return show(title, heading => element("div", { class: "dialog-body" }, heading, ...children));
+}
+
+/** Dialogs may be above each other: each has a heading of its own. */
+let shown = 0;
+
+function show(title: string, contentOf: (heading: HTMLElement) => HTMLElement): HTMLDialogElement {
+  const id = `dialog-title-${++shown}`;
+  const content = contentOf(element("h2", { id }, title));
+  const dialog = element("dialog", { "aria-labelledby": id }, content);
   dialog.addEventListener("click", event => {
-    // A click on the backdrop hits the dialog itself; all that is inside belongs to the form.
+    // A click on the backdrop hits the dialog itself; all that is inside belongs to its content.
     if (event.target === dialog) dialog.close("cancel");
   });
   dialog.addEventListener("close", () => dialog.remove());

@@ -12,6 +12,7 @@ export interface Toolbar {
 /** What the buttons lead to that is no action on the machine. */
 export interface ToolbarLinks {
   help(): void;
+  disks(): void;
   /** Opens or closes the panel with the queue view. */
   panel(): void;
   /** Returns the focus to the terminal (F6 again). */
@@ -30,6 +31,7 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
     button("Reset disks…", "Put the shipped system back, or empty the scratch disk", () =>
       actions.resetDisks(),
     ),
+    button("Disks…", "Make, import, export and attach disks", links.disks),
     queues,
     button("What am I looking at?", "A short explanation, and commands to try", links.help),
   );
