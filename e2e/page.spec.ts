@@ -59,13 +59,6 @@ test("the first shell costs less than 10 MB of download", async ({ persistent })
   console.log(`download to the first shell: ${(bytes / 1e6).toFixed(2)} MB`);
 });
 
-test("a second tab is told that the disks are in use", async ({ persistent }) => {
-  const first = await persistent.open();
-  await booted(first);
-  const second = await persistent.open();
-  await expect(second.getByRole("alert")).toContainText("in use by another tab", { timeout: 30_000 });
-});
-
 test("images that do not match the manifest are not booted", async ({ persistent }) => {
   const page = await persistent.open("about:blank");
   await page.context().route("**/images/bzImage", async route => {

@@ -115,31 +115,3 @@ test("a command that ends the automation shell is answered, and the next one wor
   const long = await exec(page, `: ${"x".repeat(60_000)}; echo done`);
   expect(long.output).toBe("done\n");
 });
-
-test("a browser that gives no more room: the guest sees errors, the page says why, and work goes on after", async ({
-  persistent,
-}) => {
-  test.setTimeout(180_000);
-  const page = await persistent.open("about:blank");
-  const session = await page.context().newCDPSession(page);
-  const origin = new URL(persistent.baseUrl).origin;
-  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 60e6 });
-  await page.goto("/");
-  await booted(page);
-  const { output } = await exec(
-    page,
-    "dd if=/dev/urandom of=/dev/nvme0n2 bs=1M count=80 oflag=direct conv=fsync 2>&1; echo status $?",
-  );
-  expect(output).toMatch(/(No space left|error)/i);
-  await expect(page.locator("#notices")).toContainText("gives no more room", { timeout: 30_000 });
-  await session.send("Storage.overrideQuotaForOrigin", { origin });
-  await expect
-    .poll(
-      async () =>
-        (await page.evaluate(() => window.doorbell?.exec("nvme flush /dev/nvme0n2 -n 2")))?.exitCode,
-      {
-        timeout: 60_000,
-      },
-    )
-    .toBe(0);
-});

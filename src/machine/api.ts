@@ -184,6 +184,11 @@ export interface MachineEvents {
   output: (bytes: Uint8Array) => void;
   /** A sentence for the user: what happened and what to do next. */
   notice: (message: string) => void;
+  /**
+   * What was written last could not be saved, for this reason (a sentence for the user); undefined once all is saved
+   * after all. Noticed when `disks()` is asked.
+   */
+  unsaved: (reason: string | undefined) => void;
 }
 
 export interface Machine {

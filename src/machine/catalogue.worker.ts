@@ -3,8 +3,9 @@ import * as Comlink from "comlink";
 import type { DiskEntry } from "../storage/disk_entry.ts";
 import { DiskLibrary, type DiskSpec } from "../storage/disk_library.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
-import { type CatalogueWorkerApi, type ListedDisk, WORKER_READY } from "./protocol.ts";
+import type { CatalogueWorkerApi, ListedDisk } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
+import { announceWorker } from "./worker_life.ts";
 
 class CatalogueWorker implements CatalogueWorkerApi {
   readonly #library = new DiskLibrary();
@@ -66,4 +67,4 @@ class CatalogueWorker implements CatalogueWorkerApi {
 
 reportRejections();
 Comlink.expose(new CatalogueWorker());
-postMessage(WORKER_READY);
+announceWorker();

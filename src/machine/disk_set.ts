@@ -245,7 +245,7 @@ function failureOf(name: string, disk: Disk): { readonly failure?: string } {
   return {
     failure:
       failure.kind === "no-space"
-        ? `The browser gives no more room for the ${name} disk: what was written last is not saved. Free space on this computer, or delete files in Linux and run fstrim.`
+        ? `The browser gives no more room for the ${name} disk: what was written last is not saved. It is tried again every second: free space on this computer, delete a disk that you do not need, or discard blocks in Linux (fstrim, blkdiscard).`
         : `What was written last to the ${name} disk could not be saved: ${failure.message}`,
   };
 }

@@ -4,9 +4,10 @@ import { createGuestMemory } from "../devices/guest_memory.ts";
 import { AioContext } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
-import { type IoWorkerApi, type IoWorkerConfig, WORKER_READY } from "./protocol.ts";
+import type { IoWorkerApi, IoWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
+import { announceWorker } from "./worker_life.ts";
 
 const turn = createEventLoopTurn(new MessageChannel());
 
@@ -52,4 +53,4 @@ class IoWorker extends DiskSet implements IoWorkerApi {
 
 reportRejections();
 Comlink.expose(new IoWorker());
-postMessage(WORKER_READY);
+announceWorker();

@@ -66,6 +66,7 @@ class WorkerMachine implements Machine {
     boot: new Set(),
     output: new Set(),
     notice: new Set(),
+    unsaved: new Set(),
   };
   /** Console output from before there was a terminal. */
   readonly #unheard: Uint8Array[] = [];
@@ -86,7 +87,7 @@ class WorkerMachine implements Machine {
   #access: DiskAccess;
   #blockade: Blockade | undefined;
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
-    storage: () => this.#storage(),
+    storage: async () => (await this.#storage())?.api,
     syncGuest: async () => {
       if (this.#state === "running") await answered(this.exec("sync"));
     },
@@ -169,9 +170,9 @@ class WorkerMachine implements Machine {
     const io = await this.#io?.catch(() => undefined);
     this.#io = undefined;
     try {
-      await io?.api.close();
+      await io?.answer(io.api.close());
     } finally {
-      io?.worker.terminate();
+      io?.terminate();
       this.#ownership.unclaim();
     }
   }
@@ -207,8 +208,9 @@ class WorkerMachine implements Machine {
     return ownersOf(this.#diskNames);
   }
 
-  async #storage(): Promise<Comlink.Remote<DiskApi> | undefined> {
-    return this.#servedByVcpu ? this.#life.vcpu?.api : (await this.#io)?.api;
+  /** The worker that has the disks, if there is one. */
+  async #storage(): Promise<Connected<DiskApi> | undefined> {
+    return this.#servedByVcpu ? this.#life.vcpu : await this.#io;
   }
 
   get observation(): Observation | undefined {
@@ -229,9 +231,10 @@ class WorkerMachine implements Machine {
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
-    const disks = (await (await this.#storage())?.status()) ?? [];
+    const storage = await this.#storage();
+    const disks = (await storage?.answer(storage.api.status())) ?? [];
     const failure = disks.find(disk => disk.failure !== undefined)?.failure;
-    if (failure !== undefined && failure !== this.#lastFailure) this.#emit("notice", failure);
+    if (failure !== this.#lastFailure) this.#emit("unsaved", failure);
     this.#lastFailure = failure;
     return disks;
   }
@@ -244,7 +247,10 @@ class WorkerMachine implements Machine {
     }
     const names = [SYSTEM, SCRATCH].filter(name => which === "all" || which === name);
     this.#endLife("The disks are being reset.");
-    this.#cleared = this.#cleared.then(async () => (await this.#connectIo()).api.wipe(names));
+    this.#cleared = this.#cleared.then(async () => {
+      const io = await this.#connectIo();
+      await io.answer(io.api.wipe(names));
+    });
     return this.start();
   }
 
@@ -270,7 +276,7 @@ class WorkerMachine implements Machine {
     ]);
     endImages();
     life.vcpu = await connecting;
-    if (!isCurrent()) return void life.vcpu.worker.terminate();
+    if (!isCurrent()) return void life.vcpu.terminate();
     const disks = await opening;
     if (!isCurrent()) return;
 
@@ -341,29 +347,26 @@ class WorkerMachine implements Machine {
     timeline: BootTimeline,
   ) {
     const endStage = timeline.begin("disks");
-    const { api: storage } = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
+    const storage: Connected<DiskApi> = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
     const opened = await this.#open(storage);
     if (!opened[0].seeded) {
       const image = await images.get("rootfs");
       // Copied, not transferred: another boot that overlaps with this one may need it too.
-      await storage.seed(SYSTEM, image, images.manifest.files.rootfs.sha256);
+      await storage.answer(storage.api.seed(SYSTEM, image, images.manifest.files.rootfs.sha256));
       images.forget("rootfs");
     }
     endStage();
     return opened;
   }
 
-  async #open(storage: Comlink.Remote<DiskApi>) {
+  async #open(storage: Connected<DiskApi>) {
     let steal = this.#access === "steal";
     if (this.#access === "takeover" && !this.#ownership.claims) {
       steal = !(await this.#ownership.ask(this.#diskNames));
     }
     const mode = { readOnly: this.readOnly, steal };
-    const { disks, notices } = await storage.open(
-      this.#diskConfigs,
-      mode,
-      Comlink.proxy(() => void this.#disksStolen()),
-    );
+    const onStolen = Comlink.proxy(() => void this.#disksStolen());
+    const { disks, notices } = await storage.answer(storage.api.open(this.#diskConfigs, mode, onStolen));
     if (!this.readOnly) {
       this.#access = "own";
       this.#ownership.claim(this.#diskNames);
@@ -397,7 +400,9 @@ class WorkerMachine implements Machine {
 
   #connectIo(): Promise<Connected<IoWorkerApi>> {
     this.#io ??= connectIo(error => {
+      // Its death has freed the disks.
       this.#io = undefined;
+      this.#ownership.unclaim();
       this.#fail(error);
     });
     return this.#io;
@@ -453,15 +458,15 @@ class WorkerMachine implements Machine {
     this.#cleared = before.then(async () => {
       if (this.#servedByVcpu) {
         // Its disks are in that worker: flushed now, unless the worker hangs.
-        if (vcpu) await answered(vcpu.api.close());
-        vcpu?.worker.terminate();
+        if (vcpu) await answered(vcpu.answer(vcpu.api.close()));
+        vcpu?.terminate();
         return;
       }
-      vcpu?.worker.terminate();
+      vcpu?.terminate();
       const io = await this.#io?.catch(() => undefined);
-      if (!io || (await answered(io.api.detach()))) return;
+      if (!io || (await answered(io.answer(io.api.detach())))) return;
       // It hangs: the next boot has a new one.
-      io.worker.terminate();
+      io.terminate();
       this.#io = undefined;
     });
     this.#cleared.catch(() => {});
@@ -492,7 +497,8 @@ class WorkerMachine implements Machine {
   async #handOver(): Promise<void> {
     // What Linux has not written yet, unless it does not answer: the other tab waits.
     if (this.#state === "running") await answered(this.exec("sync"));
-    await (await this.#storage())?.flush();
+    const storage = await this.#storage();
+    await storage?.answer(storage.api.flush());
     this.#endLife(TAKEN_OVER);
     const closed = this.#closeDisks();
     this.#block({ reason: "taken-over", detail: TAKEN_OVER });
@@ -510,6 +516,7 @@ class WorkerMachine implements Machine {
 
   #block(blockade: Blockade): void {
     this.#access = "own";
+    this.#lastFailure = undefined;
     this.#blockade = blockade;
     this.#setState("blocked", blockade.detail);
     this.#ready.reject(new Error(blockade.detail));
@@ -523,6 +530,7 @@ class WorkerMachine implements Machine {
       this.#block(blockade);
       return;
     }
+    this.#lastFailure = undefined;
     this.#setState("failed", failure.message);
     this.#ready.reject(failure);
   }

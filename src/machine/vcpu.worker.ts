@@ -6,13 +6,7 @@ import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 import { plugNvme, plugVirtio } from "./plug.ts";
-import {
-  type GuestRam,
-  type VcpuEvent,
-  type VcpuWorkerApi,
-  type VcpuWorkerConfig,
-  WORKER_READY,
-} from "./protocol.ts";
+import type { GuestRam, VcpuEvent, VcpuWorkerApi, VcpuWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
 import { isServedByVcpu, serveHere } from "./serve_here.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
@@ -20,6 +14,7 @@ import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
+import { announceWorker } from "./worker_life.ts";
 
 /** Terminal output goes to the page about once a frame. */
 const OUTPUT_INTERVAL_MS = 12;
@@ -95,4 +90,4 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
 
 reportRejections();
 Comlink.expose(new VcpuWorker());
-postMessage(WORKER_READY);
+announceWorker();

@@ -1,10 +1,14 @@
 import * as Comlink from "comlink";
-import { type CatalogueWorkerApi, type IoWorkerApi, type VcpuWorkerApi, WORKER_READY } from "./protocol.ts";
+import type { CatalogueWorkerApi, IoWorkerApi, VcpuWorkerApi } from "./protocol.ts";
+import { isWorkerReady, watchWorker } from "./worker_life.ts";
 
 /** A worker that listens. */
 export interface Connected<T> {
-  readonly worker: Worker;
   readonly api: Comlink.Remote<T>;
+  /** The answer to a call; rejects when the worker dies or is terminated before it comes. */
+  answer<R>(call: Promise<R>): Promise<R>;
+  /** Ends the worker at once. */
+  terminate(): void;
 }
 
 /** Starts the machine worker. `onError` is called if it dies, then or later. */
@@ -30,20 +34,34 @@ export function connectCatalogue(onError: (error: Error) => void): Promise<Conne
 
 /** Waits for the worker's first message: what is sent before it listens would be lost. */
 function connect<T>(worker: Worker, name: string, onError: (error: Error) => void): Promise<Connected<T>> {
+  const ended = new AbortController();
+  const gone = Promise.withResolvers<never>();
+  gone.promise.catch(() => {});
+  const end = (error: Error) => {
+    worker.terminate();
+    ended.abort();
+    gone.reject(error);
+  };
   return new Promise((resolve, reject) => {
-    worker.addEventListener("message", function ready(event) {
-      if (event.data !== WORKER_READY) return;
-      worker.removeEventListener("message", ready);
-      resolve({ worker, api: Comlink.wrap<T>(worker) });
-    });
-    worker.addEventListener("error", event => {
-      worker.terminate();
-      const reason = event.message || "it could not be loaded";
+    const died = (reason: string) => {
+      if (ended.signal.aborted) return;
       const error = new Error(
         `The ${name} stopped: ${reason}. Restart the machine; what was flushed is safe.`,
       );
+      end(error);
       reject(error);
       onError(error);
+    };
+    worker.addEventListener("message", function ready({ data }: MessageEvent<unknown>) {
+      if (!isWorkerReady(data)) return;
+      worker.removeEventListener("message", ready);
+      if (data.lock) watchWorker(data.lock, ended.signal, () => died("the browser ended it"));
+      resolve({
+        api: Comlink.wrap<T>(worker),
+        answer: call => Promise.race([call, gone.promise]),
+        terminate: () => end(new Error(`The ${name} was ended.`)),
+      });
     });
+    worker.addEventListener("error", event => died(event.message || "it could not be loaded"));
   });
 }

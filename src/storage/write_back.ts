@@ -76,6 +76,11 @@ export class WriteBack {
   #toDrain = 0;
   /** The last commit failed: no new one by itself until the timer fires. */
   #failed = false;
+  /**
+   * Storage had no room at the last commit with data. Then removals go alone, and first: a transaction that takes no
+   * room is let through, and makes room for the others.
+   */
+  #full = false;
   #stopped = false;
   #cancelTimer: (() => void) | undefined;
   /** Something was written in this period. */
@@ -212,8 +217,13 @@ export class WriteBack {
     for (const waiter of this.#waiters) yield* waiter.needs;
   }
 
+  /** Of storage that is full, removals alone. */
   #commit(source: Iterable<number>, bytes: number, forFlush = false): void {
-    const running = this.#dirty.take(source, bytes, forFlush);
+    const removals = this.#full ? this.#removals() : [];
+    const running =
+      removals.length > 0
+        ? this.#dirty.take(removals, bytes, false)
+        : this.#dirty.take(source, bytes, forFlush);
     if (running.changes.length === 0) return;
     this.#running = running;
     const start = this.#scheduler.now();
@@ -258,8 +268,17 @@ export class WriteBack {
       waiter.resolve();
     }
     this.#toDrain = Math.max(0, this.#toDrain - changes.length);
-    this.#options.onCommitted(undefined);
+    // Removals that went alone prove nothing: what could not be saved before still waits.
+    if (!this.#full || bytes > 0 || this.#dirty.size === 0) {
+      this.#full = false;
+      this.#options.onCommitted(undefined);
+    }
     this.pump();
+  }
+
+  #removals(): number[] {
+    const { buffers } = this.#table;
+    return [...this.#dirty].filter(chunk => buffers[chunk] === undefined);
   }
 
   #commitFailed(running: Batch, error: StorageError): void {
@@ -267,6 +286,7 @@ export class WriteBack {
     this.#dirty.failed(running);
     this.#ended();
     this.#failed = true;
+    this.#full = error.kind === "no-space";
     this.#toDrain = 0;
     this.#rejectWaiters(
       waiter =>

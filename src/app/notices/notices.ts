@@ -37,6 +37,7 @@ export function mountNotices(el: HTMLElement): Notices {
   let stateNode: HTMLElement | undefined;
   let stateMessage = "";
   let markNode: HTMLElement | undefined;
+  let unsavedNode: HTMLElement | undefined;
 
   const remove = (node: HTMLElement) => {
     node.remove();
@@ -71,18 +72,33 @@ export function mountNotices(el: HTMLElement): Notices {
     if (markNode) el.prepend(markNode);
   };
 
+  const showUnsaved = (banner: Banner | undefined) => {
+    unsavedNode?.remove();
+    const node = banner && draw(banner, () => node?.remove());
+    unsavedNode = node;
+    if (node) el.prepend(node);
+  };
+
   return {
     notice,
     watch(machine, actions) {
       let slowTimer = 0;
       const onState = (detail?: string) => {
         clearTimeout(slowTimer);
+        // Whose worker is gone has nothing left to save.
+        if (machine.state === "failed" || machine.state === "blocked") showUnsaved(undefined);
         showMark(machine.readOnly && machine.state !== "blocked" ? readOnlyBanner(actions) : undefined);
         showState(stateBanner(machine, actions, detail));
         if (machine.state !== "booting") return;
         slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
       };
-      const off = [machine.on("notice", notice), machine.on("state", (_, detail) => onState(detail))];
+      const off = [
+        machine.on("notice", notice),
+        machine.on("unsaved", reason =>
+          showUnsaved(reason === undefined ? savedBanner(actions) : unsavedBanner(reason)),
+        ),
+        machine.on("state", (_, detail) => onState(detail)),
+      ];
       onState();
       return () => {
         clearTimeout(slowTimer);
@@ -99,6 +115,23 @@ function readOnlyBanner(actions: Actions): Banner {
     severity: "warning",
     actions: [{ label: "Use the disks", run: () => void actions.own() }],
     dismissible: false,
+  };
+}
+
+/** Not to be dismissed: Linux may go on as if all was well. */
+const unsavedBanner = (reason: string): Banner => ({
+  message: reason,
+  severity: "error",
+  dismissible: false,
+});
+
+function savedBanner(actions: Actions): Banner {
+  return {
+    message:
+      "All that was written is saved again. A file system that Linux made read-only meanwhile stays so until it is mounted anew: unmount and mount it, or press Reset for the system disk.",
+    severity: "information",
+    actions: [{ label: "Reset", run: () => void actions.reset() }],
+    dismissible: true,
   };
 }
 

@@ -1,7 +1,8 @@
 /**
  * A machine that only pretends, to work on the page without one: `npm start`, then `/?fake`. Variants:
  * `?fake=fail` · `?fake=rescue` · `?fake=stuck` (never leaves the kernel) · `?fake=dirty` (data waits for a flush) ·
- * `?fake=in-use`, `refused`, `too-large`, `taken-over` (another tab has the disks) · `?fake=readonly`.
+ * `?fake=in-use`, `refused`, `too-large`, `taken-over` (another tab has the disks) · `?fake=readonly` · `?fake=full`
+ * (storage is full for the first minute).
  */
 import type {
   Blockade,
@@ -68,6 +69,7 @@ class FakeMachine implements Machine {
     boot: new Set(),
     output: new Set(),
     notice: new Set(),
+    unsaved: new Set(),
   };
   readonly #counters = Object.fromEntries(counterNames.map(name => [name, 0])) as Record<CounterName, number>;
   #state: MachineState = "new";
@@ -139,6 +141,7 @@ class FakeMachine implements Machine {
       this.#print("\r\nWelcome to Doorbell. Try \x1b[1mnvme list\x1b[0m.\r\n\r\n");
       this.#prompt();
       this.#setState("running");
+      if (this.#variant === "full") this.#runFull();
       this.#ready.resolve();
       return;
     }
@@ -215,6 +218,16 @@ class FakeMachine implements Machine {
 
   async resetDisks(): Promise<void> {
     await this.restart();
+  }
+
+  #runFull(): void {
+    const say = (reason: string | undefined) => {
+      for (const listener of this.#listeners.unsaved) listener(reason);
+    };
+    say(
+      "The browser gives no more room for the scratch disk: what was written last is not saved. It is tried again every second: free space on this computer, delete a disk that you do not need, or discard blocks in Linux (fstrim, blkdiscard).",
+    );
+    setTimeout(() => say(undefined), 60_000);
   }
 
   #count(seconds: number, load: number): void {
