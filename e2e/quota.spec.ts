@@ -1,11 +1,10 @@
 import type { CDPSession, Page } from "@playwright/test";
-import { booted, exec, expect, type PersistentBrowser, test } from "./browser.ts";
+import { booted, exec, expect, test } from "./browser.ts";
 
 /** A machine whose browser gives it `quotaSize` bytes; `setQuota` changes that, and lifts it without a number. */
-async function openWithQuota(persistent: PersistentBrowser, quotaSize: number) {
-  const page = await persistent.open("about:blank");
+async function openWithQuota(page: Page, baseUrl: string, quotaSize: number) {
   const session: CDPSession = await page.context().newCDPSession(page);
-  const origin = new URL(persistent.baseUrl).origin;
+  const { origin } = new URL(baseUrl);
   const setQuota = async (bytes?: number) => {
     await session.send("Storage.overrideQuotaForOrigin", {
       origin,
@@ -15,7 +14,7 @@ async function openWithQuota(persistent: PersistentBrowser, quotaSize: number) {
   await setQuota(quotaSize);
   await page.goto("/");
   await booted(page);
-  return { page, setQuota };
+  return setQuota;
 }
 
 /** Runs a command until it succeeds. */
@@ -37,7 +36,8 @@ test("no more room: ext4 goes read-only, the page says why; with room again all 
   persistent,
 }) => {
   test.setTimeout(180_000);
-  const { page, setQuota } = await openWithQuota(persistent, 100e6);
+  const page = await persistent.open("about:blank");
+  const setQuota = await openWithQuota(page, persistent.baseUrl, 100e6);
   const notices = page.locator("#notices");
   await exec(page, "echo flushed > /root/flushed; sync");
   const { output } = await exec(
@@ -47,7 +47,7 @@ test("no more room: ext4 goes read-only, the page says why; with room again all 
   expect(output).toMatch(/No space left|Input\/output error|Read-only file system/);
   expect(output).toContain("status 1");
   await expect(notices).toContainText("gives no more room for the system disk", { timeout: 30_000 });
-  await eventually(page, "! touch /root/more 2>/tmp/why && grep -q 'Read-only file system' /tmp/why");
+  await eventually(page, "touch /root/more 2>&1 | grep -q 'Read-only file system'");
   const { output: log } = await exec(page, "dmesg");
   expect(log).toMatch(/critical space allocation error|No space/i);
   expect(log).toMatch(/Remounting filesystem read-only|Detected aborted journal/);
@@ -70,7 +70,8 @@ test("no more room on a raw disk: the write's Flush fails, and discarding blocks
   persistent,
 }) => {
   test.setTimeout(180_000);
-  const { page } = await openWithQuota(persistent, 100e6);
+  const page = await persistent.open("about:blank");
+  await openWithQuota(page, persistent.baseUrl, 100e6);
   const { output } = await exec(
     page,
     "dd if=/dev/urandom of=/dev/nvme0n2 bs=1M count=120 oflag=direct conv=fsync 2>&1; echo status $?",
