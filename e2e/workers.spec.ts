@@ -3,8 +3,8 @@ import { booted, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
 
 /** The page's worker that runs this script. */
 function workerOf(page: Page, script: "io.worker" | "vcpu.worker") {
-  const worker = page.workers().find(({ url }) => url().includes(script));
-  if (!worker) throw new Error(`no ${script} among ${page.workers().map(({ url }) => url())}`);
+  const worker = page.workers().find(candidate => candidate.url().includes(script));
+  if (!worker) throw new Error(`no ${script} among the page's workers`);
   return worker;
 }
 

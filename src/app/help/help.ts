@@ -31,6 +31,7 @@ const figures: readonly (readonly [string, keyof typeof terms])[] = [
   ["Poll µs", "pollTime"],
   ["Flush", "flush"],
   ["system, scratch", "disk"],
+  ["storage", "storage"],
 ];
 
 /** Opens the help. */

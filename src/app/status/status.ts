@@ -6,6 +6,7 @@ import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
 import { diskFigures } from "./disks.ts";
 import { type Appearance, figure, numberFigure, sign } from "./figure.ts";
 import { RateMeter } from "./rates.ts";
+import { storageFigure } from "./storage.ts";
 
 const sampleMs = 100;
 const drawMs = 250;
@@ -19,6 +20,8 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
   const list = element("dl", { class: "figures" });
   list.append(figure("state", "Machine", state.root), ...activity.roots);
   const disks = diskFigures(list);
+  const storage = storageFigure(machine);
+  list.append(storage.root);
   const hint = element("p", { class: "hint" }, element("kbd", {}, "F6"), " leaves the terminal");
   el.replaceChildren(list, hint);
 
@@ -41,6 +44,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
   const askDisks = async () => {
     try {
       if (machine.state === "booting" || machine.state === "running") disks.show(await machine.disks());
+      await storage.look();
     } catch {
       // The worker is gone or not there yet; the state says so, and the next second asks again.
     }

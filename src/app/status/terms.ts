@@ -17,6 +17,8 @@ export const terms = {
     "How long the iothread now polls before it sleeps; it grows when polling pays and shrinks when it does not.",
   flush: "Writes on their way into the browser’s storage because the guest asked for a flush.",
   disk: "Space that the disk takes up in the browser’s storage, of the size that the guest sees, and what would be lost if the tab died now.",
+  storage:
+    "What this site takes of the browser’s storage, of what the browser lets it take, and whether the browser keeps it when the computer runs low on space.",
 } as const;
 
 export type Term = keyof typeof terms;
