@@ -521,6 +521,48 @@ describe("durability", () => {
     expect(store.size).toBe(0);
   });
 
+  it("when storage is full, removals go first and alone, and so make the room that the rest needs", async () => {
+    const { cache, store, faults, commits } = await setUp({}, [10, 11]);
+    const failures: (string | undefined)[] = [];
+    // Room for two chunks, as a browser counts it: a transaction without data is let through.
+    faults.commit = changes => {
+      failures.push(cache.failure?.kind);
+      const added = changes.filter(({ chunk, data }) => data && !store.has(chunk)).length;
+      return added > 0 && store.size + added > 2 ? full() : undefined;
+    };
+    await write(cache, 0, bytes(CHUNK, 1));
+    await expect(cache.flush()).rejects.toMatchObject({ kind: "no-space" });
+    await zero(cache, 10 * CHUNK, CHUNK);
+    await write(cache, CHUNK, bytes(10, 2));
+    await expect(cache.flush()).rejects.toMatchObject({ kind: "no-space" }); // two chunks, and room for one
+    expect(commits).toEqual([[0], [10], [0, 1]]);
+    expect(failures).toEqual([undefined, "no-space", "no-space"]); // the removal alone proves nothing
+    expect([...store.keys()]).toEqual([11]);
+    await zero(cache, 11 * CHUNK, CHUNK);
+    await cache.flush();
+    expect([...store.keys()].sort()).toEqual([0, 1]);
+    expect(cache.failure).toBeUndefined();
+    expect(cache.counters().dirtyBytes).toBe(0);
+  });
+
+  it("refuses everything once it is abandoned, and saves nothing more", async () => {
+    const { cache, store, scheduler, faults } = await setUp();
+    const { opened, open } = gate();
+    faults.commit = () => opened;
+    await write(cache, 0, bytes(CHUNK, 1));
+    const flush = cache.flush();
+    await write(cache, CHUNK, bytes(CHUNK, 2));
+    cache.abandon(new StorageError("unavailable", "taken"));
+    await expect(flush).rejects.toThrow("taken");
+    await expect(cache.flush()).rejects.toThrow("taken");
+    await expect(cache.prepare("write", 0, 1)).rejects.toThrow("taken");
+    expect(cache.tryWrite(0, vectorOf(bytes(CHUNK, 3)))).toBe(false);
+    open();
+    await scheduler.advance(60_000);
+    expect(store.has(1)).toBe(false);
+    await cache.close();
+  });
+
   it("a failed background commit is retried by itself, and a flush meanwhile reports it", async () => {
     const { cache, store, faults, scheduler, commits } = await setUp();
     faults.commit = full;
