@@ -59,7 +59,11 @@ export interface Figures {
 }
 
 addEventListener("message", async ({ data }: MessageEvent<number>) => {
-  postMessage(await measure(data));
+  try {
+    postMessage(await measure(data));
+  } catch (error) {
+    reportError(error); // reaches the page's worker.onerror; a rejection would reach nobody
+  }
 });
 
 async function measure(chunkBytes: number): Promise<Figures> {
