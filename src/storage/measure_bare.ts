@@ -54,19 +54,18 @@ export async function bareIndexedDb(name: string): Promise<BareStorage> {
   };
 }
 
-/** One file, flushed after each write, read into one buffer over and over. */
+/** One file, flushed after each write. Each chunk is read into a buffer of its own, as IndexedDB hands it out. */
 export async function bareFile(name: string, chunkBytes: number): Promise<BareStorage> {
   const root = await navigator.storage.getDirectory();
   const handle = await root.getFileHandle(name, { create: true });
   const file = await openFile(handle);
-  const buffer = new Uint8Array(chunkBytes);
   return {
     async write(first, chunks) {
       for (const [i, chunk] of chunks.entries()) file.write(chunk, { at: (first + i) * chunkBytes });
       file.flush();
     },
     async read(chunks) {
-      for (const chunk of chunks) file.read(buffer, { at: chunk * chunkBytes });
+      for (const chunk of chunks) file.read(new Uint8Array(chunkBytes), { at: chunk * chunkBytes });
     },
     async close() {
       file.close();
