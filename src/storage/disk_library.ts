@@ -13,6 +13,7 @@ import {
 import { openStore, removeStore } from "./disk_kinds.ts";
 import { lockDisk } from "./disk_lock.ts";
 import type { DiskStore, LbaBytes, NewDisk } from "./disk_store.ts";
+import { imageCacheName } from "./http_disk.ts";
 import { databaseName } from "./indexeddb_database.ts";
 import { SnapshotStore } from "./snapshot_store.ts";
 import { diskSink } from "./transfer/chunk_sink.ts";
@@ -205,7 +206,8 @@ export class DiskLibrary {
       name?.startsWith(prefix) && !known.has(name.slice(prefix.length)) ? [name.slice(prefix.length)] : [],
     );
     for (const id of ids) {
-      if (isBuiltIn(id)) continue;
+      // The second one is a copy of an image on a server, kept for a disk.
+      if (isBuiltIn(id) || id.endsWith(imageCacheName(""))) continue;
       try {
         const orphan = orphanOf(id);
         await this.#locked(orphan, async () => {
