@@ -6,13 +6,14 @@ import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import type { IoWorkerApi, IoWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
-import { createServers, openStates, serversOf } from "./servers.ts";
+import { abandon, createServers, type DeviceStates, openStates, serversOf } from "./servers.ts";
 import { announceWorker } from "./worker_life.ts";
 
 const turn = createEventLoopTurn(new MessageChannel());
 
 class IoWorker extends DiskSet implements IoWorkerApi {
   #context: AioContext | undefined;
+  #states: DeviceStates | undefined;
   #running: Promise<void> = Promise.resolve();
 
   async attach({ ram, devices, pollMaxUs, stronglyOrderedHost }: IoWorkerConfig): Promise<void> {
@@ -30,14 +31,17 @@ class IoWorker extends DiskSet implements IoWorkerApi {
     const servers = createServers(states, memory, this, stronglyOrderedHost);
     for (const server of serversOf(servers)) context.addHandler(server);
     this.#context = context;
+    this.#states = states;
     this.#running = context.run().catch(reportError);
   }
 
-  /** Ends the event loop of the machine before: from then on nothing touches its memory. */
+  /** Ends the event loop of the machine before: from then on nothing of it touches its memory or the disks. */
   async detach(): Promise<void> {
     this.#context?.stop();
     this.#context = undefined;
     await this.#running;
+    if (this.#states) abandon(this.#states);
+    this.#states = undefined;
   }
 
   override async wipe(names: readonly string[]): Promise<void> {

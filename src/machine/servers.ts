@@ -2,6 +2,7 @@ import type { GuestMemory } from "../devices/guest_memory.ts";
 import { MachineSignals } from "../devices/machine_signals.ts";
 import { IoServer } from "../devices/nvme/io/io_server.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
+import { CommonControl } from "../devices/shared_device_state.ts";
 import { VirtioServer } from "../devices/virtio/server.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
 import type { AioHandler } from "../eventloop/aio_context.ts";
@@ -34,6 +35,15 @@ export interface DeviceServers {
 
 export const serversOf = ({ nvme, virtio }: DeviceServers): readonly AioHandler[] =>
   virtio ? [nvme, virtio] : [nvme];
+
+/**
+ * The machine is gone, without a reset of its devices: commands of it that still wait for storage must not run any more,
+ * or they would overwrite what the next machine has written since.
+ */
+export function abandon({ nvme, virtio }: DeviceStates): void {
+  nvme.addControl(CommonControl.EPOCH);
+  virtio?.addControl(CommonControl.EPOCH);
+}
 
 /** Makes the serving sides, in the thread that has the disks. */
 export function createServers(
