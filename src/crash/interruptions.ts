@@ -35,15 +35,14 @@ export const endWorker: Interruption = {
   name: "worker ended",
   interrupt: async page => {
     const workers = page.workers();
-    const owner = workers.find(({ url }) => /io\.worker/.test(url())) ?? workers.find(isVcpu);
+    const named = (name: RegExp) => workers.find(worker => name.test(worker.url()));
+    const owner = named(/io\.worker/) ?? named(/vcpu\.worker/);
     if (!owner) throw new Error("The page has no worker with disks.");
     // It cannot answer any more.
     void owner.evaluate(() => self.close()).catch(() => {});
   },
   comeBack: "restart",
 };
-
-const isVcpu = ({ url }: { url(): string }) => /vcpu\.worker/.test(url());
 
 export const hardReset: Interruption = {
   name: "hard reset",
