@@ -15,14 +15,15 @@ export function diskTable(
 ): HTMLTableElement {
   const head = element("tr", {}, ...headings.map(text => element("th", { scope: "col" }, text)));
   const rows = disks.map(disk => {
-    const buttons = actionsOf(disk).map(action => {
+    const buttons = actionsOf(disk).map((action, index) => {
       const button = element(
         "button",
         {
           type: "button",
           title: action.title,
           "aria-label": `${action.label.replace("…", "")} ${disk.name}`,
-          "data-action": `${disk.name}/${action.label}`,
+          // By its place: Attach becomes Detach.
+          "data-action": `${disk.name}/${index}`,
           class: action.isDangerous ? "danger" : "",
         },
         action.label,
