@@ -1,5 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
@@ -133,4 +136,71 @@ test("a disk of one's own: made, used, exported, checked on the host, and import
     );
     await expectCleanKernelLog(page);
   });
+});
+
+test("a disk on an image of a web server: read from there, written here", async ({ persistent }) => {
+  const image = Buffer.alloc(3 * MIB, "image of the server ");
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.headers.range ?? "whole"}`);
+    response.setHeader("Access-Control-Allow-Origin", "*");
+    response.setHeader("Access-Control-Allow-Headers", "*");
+    response.setHeader("Access-Control-Expose-Headers", "*");
+    response.setHeader("Accept-Ranges", "bytes");
+    response.setHeader("ETag", '"1"');
+    if (request.method === "OPTIONS") return void response.writeHead(204).end();
+    const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "");
+    const [start, end] = range
+      ? [Number(range[1]), Math.min(Number(range[2]), image.length - 1)]
+      : [0, image.length - 1];
+    if (range) response.setHeader("Content-Range", `bytes ${start}-${end}/${image.length}`);
+    response.setHeader("Content-Length", end - start + 1);
+    response.writeHead(range ? 206 : 200);
+    response.end(request.method === "HEAD" ? undefined : image.subarray(start, end + 1));
+  });
+  await new Promise<void>(resolve => server.listen(0, "localhost", resolve));
+  try {
+    const { port } = server.address() as AddressInfo;
+    const page = await persistent.open();
+    await booted(page);
+
+    await test.step("made by the dialog; an address where there is nothing says so", async () => {
+      await page.getByRole("button", { name: /^Disks/ }).click();
+      const dialog = page.getByRole("dialog", { name: "Disks" });
+      await dialog.getByLabel("Kept in").selectOption("http");
+      await dialog.getByLabel("Name").fill("served");
+      await dialog.getByLabel("Image at").fill("nonsense:");
+      await dialog.getByRole("button", { name: "Create disk on it" }).click();
+      await expect(dialog.getByRole("status")).toContainText("no address of an image");
+      await dialog.getByLabel("Image at").fill(`http://localhost:${port}/disk.img`);
+      await dialog.getByRole("button", { name: "Create disk on it" }).click();
+      await expect(dialog.getByRole("status")).toContainText("stands on");
+      await expect(dialog.getByRole("row", { name: /served/ })).toContainText("server image + changes");
+      await dialog.getByRole("button", { name: "Close" }).click();
+    });
+
+    await page.evaluate(async () => {
+      await window.doorbell?.catalogue.attach("served");
+      await window.doorbell?.restart();
+    });
+    const text = "tail -c +1048577 /dev/nvme0n3 | head -c 20";
+    const whole = (await exec(page, "cat /dev/nvme0n3 | sha256sum")).output.slice(0, 64);
+    expect(whole).toBe(createHash("sha256").update(image).digest("hex"));
+    await exec(page, "printf mine | dd of=/dev/nvme0n3 bs=1 seek=1048576 conv=notrunc,fsync 2>/dev/null");
+    expect(asked.some(line => line.startsWith("GET bytes="))).toBe(true);
+
+    await test.step("after a reload, without the server, both are there", async () => {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+      await page.reload();
+      await booted(page);
+      const expected = Buffer.from(image);
+      expected.write("mine", MIB);
+      expect((await exec(page, text)).output).toBe(expected.subarray(MIB, MIB + 20).toString());
+      const now = (await exec(page, "cat /dev/nvme0n3 | sha256sum")).output.slice(0, 64);
+      expect(now).toBe(createHash("sha256").update(expected).digest("hex"));
+    });
+  } finally {
+    server.close();
+  }
 });

@@ -138,6 +138,14 @@ export interface NewCatalogueDisk {
   readonly kind?: "indexeddb" | "opfs" | undefined;
 }
 
+export interface NewDiskOnImage {
+  readonly name: string;
+  readonly url: string;
+  readonly manifestUrl?: string | undefined;
+  /** Default: 512. */
+  readonly lbaBytes?: 512 | 4096 | undefined;
+}
+
 export interface TransferOptions {
   /** Cancels the transfer, which then rejects and leaves nothing behind. */
   readonly signal?: AbortSignal | undefined;
@@ -151,6 +159,12 @@ export interface TransferOptions {
 export interface DiskCatalogue {
   list(): Promise<readonly CatalogueDisk[]>;
   create(disk: NewCatalogueDisk): Promise<void>;
+  /**
+   * Makes a disk that begins as a raw image on a web server, which must answer byte ranges (and, on another origin, allow
+   * this one by CORS). Nothing is fetched before it is read; what is written stays in this browser. With a manifest
+   * (scripts/image_manifest.ts) each chunk is checked against its SHA-256. Addresses may be relative to the page.
+   */
+  createOnImage(disk: NewDiskOnImage): Promise<void>;
   rename(name: string, newName: string): Promise<void>;
   /** Attached disks are nvme0n3, n4, … from the next boot on, the oldest first. */
   attach(name: string): Promise<void>;

@@ -1,7 +1,7 @@
 /** The catalogue worker: works on the disks that no machine has open. Made when it is first needed. */
 import * as Comlink from "comlink";
 import type { DiskEntry } from "../storage/disk_entry.ts";
-import { DiskLibrary, type DiskSpec } from "../storage/disk_library.ts";
+import { type BaseImage, DiskLibrary, type DiskSpec } from "../storage/disk_library.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
 import type { CatalogueWorkerApi, ListedDisk } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
@@ -26,6 +26,10 @@ class CatalogueWorker implements CatalogueWorkerApi {
 
   create(spec: DiskSpec, capacityBytes: number): Promise<DiskEntry> {
     return this.#library.create(spec, capacityBytes);
+  }
+
+  createOnImage(spec: Omit<DiskSpec, "kind">, base: BaseImage): Promise<DiskEntry> {
+    return this.#library.createOnImage(spec, base);
   }
 
   rename(name: string, newName: string): Promise<DiskEntry> {

@@ -1,7 +1,13 @@
 /** The disks that people own, as the page works on them: a worker of its own does it, or the one that has the disk open. */
 import * as Comlink from "comlink";
 import { isBuiltIn } from "../storage/disk_entry.ts";
-import type { CatalogueDisk, DiskCatalogue, NewCatalogueDisk, TransferOptions } from "./api.ts";
+import type {
+  CatalogueDisk,
+  DiskCatalogue,
+  NewCatalogueDisk,
+  NewDiskOnImage,
+  TransferOptions,
+} from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
 import type { CatalogueWorkerApi, DiskApi } from "./protocol.ts";
 import { type Connected, connectCatalogue } from "./workers.ts";
@@ -48,6 +54,14 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
 
   async create({ capacityBytes, ...spec }: NewCatalogueDisk): Promise<void> {
     await (await this.#connect()).create(spec, capacityBytes);
+  }
+
+  async createOnImage({ url, manifestUrl, ...spec }: NewDiskOnImage): Promise<void> {
+    const base = {
+      url: absolute(url),
+      ...(manifestUrl !== undefined && { manifestUrl: absolute(manifestUrl) }),
+    };
+    await (await this.#connect()).createOnImage(spec, base);
   }
 
   async rename(name: string, newName: string): Promise<void> {
@@ -151,4 +165,15 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
     });
     return (await this.#worker).api;
   }
+}
+
+/** The address as the page means it; throws Error with a sentence for one that is none. */
+function absolute(address: string): string {
+  const url = URL.parse(address, location.href);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new Error(
+      `“${address}” is no address of an image. Write for example https://example.org/disk.img.`,
+    );
+  }
+  return url.href;
 }

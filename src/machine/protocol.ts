@@ -3,7 +3,7 @@ import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts"
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { DiskEntry } from "../storage/disk_entry.ts";
-import type { DiskSpec, Imported } from "../storage/disk_library.ts";
+import type { BaseImage, DiskSpec, Imported } from "../storage/disk_library.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
 
@@ -138,6 +138,7 @@ export interface CatalogueWorkerApi {
   list(open: readonly string[]): Promise<ListedDisk[]>;
   find(name: string): Promise<DiskEntry>;
   create(spec: DiskSpec, capacityBytes: number): Promise<DiskEntry>;
+  createOnImage(spec: Omit<DiskSpec, "kind">, base: BaseImage): Promise<DiskEntry>;
   rename(name: string, newName: string): Promise<DiskEntry>;
   setAttached(name: string, attached: boolean): Promise<DiskEntry>;
   resize(name: string, capacityBytes: number): Promise<DiskEntry>;

@@ -1,5 +1,6 @@
 import { CatalogueError, type DiskEntry, type DiskKind } from "./disk_entry.ts";
 import type { DiskStore, NewDisk } from "./disk_store.ts";
+import { createHttpDisk, deleteHttpDisk, openHttpDisk } from "./http_disk.ts";
 import { IndexedDbBackend } from "./indexeddb_backend.ts";
 import { deleteDatabase } from "./indexeddb_database.ts";
 import { OpfsBackend } from "./opfs_backend.ts";
@@ -21,6 +22,16 @@ const keepers: Readonly<Partial<Record<DiskKind, DiskKeeper>>> = {
   opfs: {
     open: ({ id }, create) => OpfsBackend.open(id, create),
     remove: ({ id }) => deleteOpfsDisk(id),
+  },
+  http: {
+    async open({ id, name, base }, create) {
+      if (!base) throw new CatalogueError(`The catalogue does not say which image disk “${name}” stands on.`);
+      const { url, manifestUrl } = base;
+      if (!create) return await openHttpDisk(id, { manifestUrl });
+      const { capacityBytes, lbaBytes = 512 } = create;
+      return await createHttpDisk(id, url, { manifestUrl, capacityBytes, lbaBytes });
+    },
+    remove: ({ id }) => deleteHttpDisk(id),
   },
 };
 

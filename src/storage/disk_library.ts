@@ -14,6 +14,7 @@ import { openStore, removeStore } from "./disk_kinds.ts";
 import { lockDisk } from "./disk_lock.ts";
 import type { DiskStore, LbaBytes, NewDisk } from "./disk_store.ts";
 import { imageCacheName } from "./http_disk.ts";
+import { HttpImage } from "./http_image.ts";
 import { databaseName } from "./indexeddb_database.ts";
 import { SnapshotStore } from "./snapshot_store.ts";
 import { diskSink } from "./transfer/chunk_sink.ts";
@@ -22,6 +23,9 @@ import { exportToBlob, exportToFile } from "./transfer/raw_export.ts";
 import type { TransferControl } from "./transfer/transfer_control.ts";
 import { writeImage } from "./transfer/write_image.ts";
 import { ifAbandoned, underWorkLock } from "./work_lock.ts";
+
+/** An image on a web server that disks can stand on: absolute addresses. */
+export type BaseImage = NonNullable<DiskEntry["base"]>;
 
 /** What a new disk is to be. */
 export interface DiskSpec {
@@ -66,6 +70,18 @@ export class DiskLibrary {
   async create(spec: DiskSpec, capacityBytes: number): Promise<DiskEntry> {
     checkCapacity(capacityBytes, spec.lbaBytes ?? 512);
     return await this.#make(spec, capacityBytes, undefined, async () => {});
+  }
+
+  /**
+   * Makes a disk that begins as an image on a web server: read from there as far as it is needed, and kept; what is
+   * written stays here. As large as the image, rounded up to a logical block; resize() makes it larger.
+   */
+  async createOnImage({ name, lbaBytes = 512 }: Omit<DiskSpec, "kind">, base: BaseImage): Promise<DiskEntry> {
+    const image = await HttpImage.open(base.url, { manifestUrl: base.manifestUrl });
+    await image.close();
+    const capacityBytes = Math.ceil(image.byteLength / lbaBytes) * lbaBytes;
+    checkCapacity(capacityBytes, lbaBytes);
+    return await this.#make({ name, lbaBytes, kind: "http", base }, capacityBytes, undefined, async () => {});
   }
 
   async rename(name: string, newName: string): Promise<DiskEntry> {
@@ -235,7 +251,12 @@ export class DiskLibrary {
   }
 
   async #make(
-    { name, kind = "indexeddb", lbaBytes = 512 }: DiskSpec,
+    {
+      name,
+      kind = "indexeddb",
+      lbaBytes = 512,
+      base,
+    }: Omit<DiskSpec, "kind"> & { readonly kind?: DiskKind | undefined; readonly base?: BaseImage },
     capacityBytes: number,
     chunkBytes: number | undefined,
     fill: (store: DiskStore) => Promise<void>,
@@ -245,6 +266,7 @@ export class DiskLibrary {
         id: freshId(name),
         name,
         kind,
+        ...(base && { base }),
         lbaBytes,
         capacityBytes,
         createdAt: Date.now(),

@@ -1,5 +1,5 @@
 /** "Disks…": the disks that are kept in this browser, and what can be done with them. */
-import type { CatalogueDisk, Machine, NewCatalogueDisk } from "../../machine/api.ts";
+import type { CatalogueDisk, Machine, NewCatalogueDisk, NewDiskOnImage } from "../../machine/api.ts";
 import { messageOf } from "../controls/actions.ts";
 import { openPanel } from "../controls/dialog.ts";
 import { element } from "../dom.ts";
@@ -33,6 +33,7 @@ class OpenDialog {
   readonly #message = element("p", { class: "outcome", role: "status" });
   readonly #form = newDiskForm(
     disk => void this.#create(disk),
+    disk => void this.#createOnImage(disk),
     file => void this.#import(file),
   );
   #refreshes = 0;
@@ -88,6 +89,14 @@ class OpenDialog {
       await this.#machine.catalogue.create(wanted);
       this.#form.clear();
       return `“${wanted.name}” was made, with ${formatBytes(wanted.capacityBytes)}. Attach it to use it in Linux.`;
+    });
+  }
+
+  async #createOnImage(disk: NewDiskOnImage): Promise<void> {
+    await this.#attempt(async () => {
+      await this.#machine.catalogue.createOnImage(disk);
+      this.#form.clear();
+      return `“${disk.name}” stands on ${disk.url}: what is read comes from there, what is written stays here. Attach it to use it in Linux.`;
     });
   }
 

@@ -1,5 +1,5 @@
 /** The form for a new disk: an empty one, or one made of an image file. */
-import type { NewCatalogueDisk } from "../../machine/api.ts";
+import type { NewCatalogueDisk, NewDiskOnImage } from "../../machine/api.ts";
 import { element } from "../dom.ts";
 import { sizeOf } from "./disk_actions.ts";
 import { nameOfImage } from "./sizes.ts";
@@ -13,9 +13,10 @@ export interface NewDiskForm {
   clear(): void;
 }
 
-/** `create` and `importFile` do what the two buttons say. */
+/** `create`, `createOnImage` and `importFile` do what the buttons say. */
 export function newDiskForm(
   create: (disk: () => NewCatalogueDisk) => void,
+  createOnImage: (disk: NewDiskOnImage) => void,
   importFile: (file: File) => void,
 ): NewDiskForm {
   const name = element("input", {
@@ -36,7 +37,15 @@ export function newDiskForm(
     { id: "new-disk-kind" },
     element("option", { value: "indexeddb" }, "IndexedDB"),
     element("option", { value: "opfs" }, "files (OPFS)"),
+    element("option", { value: "http" }, "server image + changes"),
   );
+  const address = element("input", {
+    id: "new-disk-address",
+    type: "url",
+    placeholder: "https://example.org/disk.img",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const createButton = element("button", { type: "button" }, "Create empty disk");
   const file = element("input", {
     type: "file",
@@ -51,9 +60,16 @@ export function newDiskForm(
     lbaBytes: block.value === "4096" ? 4096 : 512,
     kind: kind.value === "opfs" ? "opfs" : "indexeddb",
   });
-  const submit = () => create(() => ({ ...settings(name.value.trim()), capacityBytes: sizeOf(size.value) }));
+  const isOnImage = () => kind.value === "http";
+  const submit = () => {
+    if (isOnImage()) {
+      createOnImage({ ...settings(name.value.trim()), url: address.value.trim() });
+    } else {
+      create(() => ({ ...settings(name.value.trim()), capacityBytes: sizeOf(size.value) }));
+    }
+  };
   createButton.addEventListener("click", submit);
-  for (const input of [name, size]) {
+  for (const input of [name, size, address]) {
     input.addEventListener("keydown", event => {
       if (event.key === "Enter") submit();
     });
@@ -67,14 +83,26 @@ export function newDiskForm(
 
   const field = (label: string, input: HTMLElement) =>
     element("div", { class: "field" }, element("label", { for: input.id }, label), input);
+  const sizeField = field("Size", size);
+  const addressField = field("Image at", address);
+  // An image has a size of its own, and is not imported but read where it is.
+  const showFields = () => {
+    sizeField.hidden = isOnImage();
+    importButton.hidden = isOnImage();
+    addressField.hidden = !isOnImage();
+    createButton.textContent = isOnImage() ? "Create disk on it" : "Create empty disk";
+  };
+  kind.addEventListener("change", showFields);
+  showFields();
   const root = element(
     "fieldset",
     { class: "new-disk" },
     element("legend", {}, "New disk"),
     field("Name", name),
-    field("Size", size),
-    field("Block", block),
     field("Kept in", kind),
+    sizeField,
+    addressField,
+    field("Block", block),
     createButton,
     importButton,
     file,

@@ -1,5 +1,11 @@
 /** Disks that only pretend, to work on the page without storage. An image whose name has “bad” in it is refused. */
-import type { CatalogueDisk, DiskCatalogue, NewCatalogueDisk, TransferOptions } from "../../machine/api.ts";
+import type {
+  CatalogueDisk,
+  DiskCatalogue,
+  NewCatalogueDisk,
+  NewDiskOnImage,
+  TransferOptions,
+} from "../../machine/api.ts";
 
 const gib = 2 ** 30;
 
@@ -27,6 +33,10 @@ export class FakeCatalogue implements DiskCatalogue {
       throw new Error(`There is a disk called “${name}” already. Choose another name, or rename that one.`);
     }
     this.#disks = [...this.#disks, disk({ name, capacityBytes, lbaBytes, kind })];
+  }
+
+  async createOnImage({ name, lbaBytes = 512 }: NewDiskOnImage) {
+    this.#disks = [...this.#disks, disk({ name, lbaBytes, kind: "http" })];
   }
 
   async rename(name: string, newName: string) {
