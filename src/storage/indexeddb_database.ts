@@ -96,20 +96,18 @@ export function checkMetadata(name: string, db: IDBDatabase, value: unknown): Di
   return metadata.formatVersion === 1 ? fromVersion1(metadata) : metadata;
 }
 
-/** Deletes a disk's database. Waits for connections that are just closing; rejects when one stays open. */
+/**
+ * Deletes a disk's database. Waits for connections that are just closing; rejects when one stays open for longer than
+ * `timeoutMs`. Deleting the files of a large disk may take longer than that.
+ */
 export function deleteDatabase(name: string, timeoutMs = 5000): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = factory().deleteDatabase(databaseName(name));
-    const timer = setTimeout(
-      () =>
-        reject(
-          new StorageError(
-            "unavailable",
-            `Disk "${name}" is still open elsewhere. Close the other tab, then delete it again.`,
-          ),
-        ),
-      timeoutMs,
-    );
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    request.onblocked = () => {
+      const message = `Disk "${name}" is still open elsewhere. Close the other tab, then delete it again.`;
+      timer = setTimeout(() => reject(new StorageError("unavailable", message)), timeoutMs);
+    };
     request.onsuccess = () => {
       clearTimeout(timer);
       resolve();
