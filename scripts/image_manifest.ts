@@ -3,7 +3,7 @@
  * `npx tsx scripts/image_manifest.ts IMAGE [CHUNK_KIB] > IMAGE.manifest.json`. Put both on the server.
  */
 import { createReadStream } from "node:fs";
-import { makeManifest } from "../src/storage/image_manifest.ts";
+import { makeManifest } from "../src/storage/overlay/image_manifest.ts";
 
 const [image, kib = "256"] = process.argv.slice(2);
 const chunkBytes = Number(kib) * 1024;

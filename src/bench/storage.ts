@@ -3,7 +3,7 @@ import { loadavg } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright";
 import { createServer } from "vite";
-import type { Pair, RatioRequest, RatioRun } from "../storage/measure_ratios.ts";
+import type { Pair, RatioRequest, RatioRun } from "../storage/measure/measure_ratios.ts";
 import { Browser } from "./browser_guest.ts";
 import { storageLines } from "./storage_report.ts";
 
@@ -24,7 +24,7 @@ export async function benchStorage(quick: boolean): Promise<void> {
   const browser = new Browser();
   try {
     const page = await browser.page();
-    await page.goto(`${server.resolvedUrls?.local[0]}src/storage/measure_ratios.ts`); // any document will do
+    await page.goto(`${server.resolvedUrls?.local[0]}src/storage/measure/measure_ratios.ts`); // any document will do
     const mebibytes = quick ? QUICK_MEBIBYTES : MEBIBYTES;
     const runs = { IndexedDB: [] as RatioRun[], OPFS: [] as RatioRun[] };
     const total = quick ? QUICK_RUNS : RUNS;
@@ -47,7 +47,7 @@ function measureOnce(page: Page, request: RatioRequest): Promise<RatioRun> {
   return page.evaluate(
     request =>
       new Promise<RatioRun>((resolve, reject) => {
-        const worker = new Worker("/src/storage/measure_ratios.ts", { type: "module" });
+        const worker = new Worker("/src/storage/measure/measure_ratios.ts", { type: "module" });
         worker.onmessage = ({ data }) => {
           worker.terminate();
           resolve(data);

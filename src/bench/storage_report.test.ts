@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { RatioRun } from "../storage/measure_ratios.ts";
+import type { RatioRun } from "../storage/measure/measure_ratios.ts";
 import { storageLines } from "./storage_report.ts";
 
 const run = (stack: number): RatioRun => ({

@@ -1,5 +1,5 @@
 /** The table of `npm run bench -- storage`. */
-import type { Pair, RatioRun } from "../storage/measure_ratios.ts";
+import type { Pair, RatioRun } from "../storage/measure/measure_ratios.ts";
 import { summarize } from "./statistics.ts";
 
 interface Line {

@@ -1,7 +1,7 @@
 /** The catalogue worker: works on the disks that no machine has open. Made when it is first needed. */
 import * as Comlink from "comlink";
-import type { DiskEntry } from "../storage/disk_entry.ts";
-import { type BaseImage, DiskLibrary, type DiskSpec } from "../storage/disk_library.ts";
+import type { DiskEntry } from "../storage/disks/disk_entry.ts";
+import { type BaseImage, DiskLibrary, type DiskSpec } from "../storage/disks/disk_library.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
 import type { CatalogueWorkerApi, ListedDisk } from "./protocol.ts";
 import { reportRejections } from "./report.ts";

@@ -1,6 +1,6 @@
 /** The disks that people own, as the page works on them: a worker of its own does it, or the one that has the disk open. */
 import * as Comlink from "comlink";
-import { isBuiltIn } from "../storage/disk_entry.ts";
+import { isBuiltIn } from "../storage/disks/disk_entry.ts";
 import type {
   CatalogueDisk,
   DiskCatalogue,

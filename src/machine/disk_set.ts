@@ -1,10 +1,10 @@
 import type { Namespace, NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { BlockDevice } from "../storage/block_device.ts";
-import { type Disk, wipeDisk } from "../storage/disk.ts";
-import { type DiskEntry, isBuiltIn, isWhole } from "../storage/disk_entry.ts";
-import { DiskLibrary, MAX_ATTACHED } from "../storage/disk_library.ts";
-import { seedDisk } from "../storage/seed.ts";
+import { type Disk, wipeDisk } from "../storage/disks/disk.ts";
+import { type DiskEntry, isBuiltIn, isWhole } from "../storage/disks/disk_entry.ts";
+import { DiskLibrary, MAX_ATTACHED } from "../storage/disks/disk_library.ts";
+import { seedDisk } from "../storage/disks/seed.ts";
 import { virtioIdentity } from "./identity.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
 import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } from "./open_disks.ts";

@@ -2,7 +2,7 @@ import * as Comlink from "comlink";
 import { MachineSignals } from "../devices/machine_signals.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
-import { SCRATCH, SYSTEM } from "../storage/disk_entry.ts";
+import { SCRATCH, SYSTEM } from "../storage/disks/disk_entry.ts";
 import { CounterReader } from "../trace/counters.ts";
 import { AgentClient } from "./agent.ts";
 import type {

@@ -1,10 +1,11 @@
 /** How the disks of a machine are opened: its own two, and those of the catalogue that are attached. */
-import type { Catalogue } from "../storage/catalogue.ts";
-import { Disk, type DiskOptions } from "../storage/disk.ts";
-import { type DiskEntry, SYSTEM } from "../storage/disk_entry.ts";
-import { openCatalogued } from "../storage/disk_library.ts";
+
 import type { DiskStore, NewDisk } from "../storage/disk_store.ts";
-import { IndexedDbBackend } from "../storage/indexeddb_backend.ts";
+import type { Catalogue } from "../storage/disks/catalogue.ts";
+import { Disk, type DiskOptions } from "../storage/disks/disk.ts";
+import { type DiskEntry, SYSTEM } from "../storage/disks/disk_entry.ts";
+import { openCatalogued } from "../storage/disks/disk_library.ts";
+import { IndexedDbBackend } from "../storage/indexeddb/indexeddb_backend.ts";
 import { nguid } from "./identity.ts";
 import type { DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
 

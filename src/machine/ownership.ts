@@ -1,8 +1,8 @@
 /**
  * Which tab has the disks, told and asked between the tabs of this site. The disks themselves are guarded by their own
- * locks (src/storage/disk_lock.ts); this is how tabs talk about them.
+ * locks (src/storage/disks/disk_lock.ts); this is how tabs talk about them.
  */
-import { DISK_IN_USE } from "../storage/disk_lock.ts";
+import { DISK_IN_USE } from "../storage/disks/disk_lock.ts";
 import { SNAPSHOT_TOO_LARGE } from "../storage/snapshot_backend.ts";
 import type { Blockade, DiskOwner } from "./api.ts";
 

@@ -2,8 +2,8 @@
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
-import type { DiskEntry } from "../storage/disk_entry.ts";
-import type { BaseImage, DiskSpec, Imported } from "../storage/disk_library.ts";
+import type { DiskEntry } from "../storage/disks/disk_entry.ts";
+import type { BaseImage, DiskSpec, Imported } from "../storage/disks/disk_library.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
 

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { PAGE, Rig, transfer } from "../devices/nvme/testing/driver.ts";
-import { BlockCache } from "../storage/block_cache.ts";
+import { BlockCache } from "../storage/cache/block_cache.ts";
 import { FaultBackend } from "../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../storage/memory_backend.ts";
-import { ManualScheduler, settle } from "../storage/test_support.ts";
+import { ManualScheduler, settle } from "../storage/testing/test_support.ts";
 import { abandon } from "./servers.ts";
 
 it.each([

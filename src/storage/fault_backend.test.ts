@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageError } from "./block_backend.ts";
-import { BlockCache } from "./block_cache.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
+import { BlockCache } from "./cache/block_cache.ts";
 import { FaultBackend, type Faults } from "./fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "./memory_backend.ts";
-import { read, write, zero } from "./test_support.ts";
+import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./testing/conformance.ts";
+import { read, write, zero } from "./testing/test_support.ts";
 
 const turn = () => new Promise<void>(resolve => setTimeout(resolve, 1));
 

@@ -1,11 +1,11 @@
-import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend } from "./conformance.ts";
+import { MemoryBackend, type MemoryStore } from "./memory_backend.ts";
+import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend } from "./testing/conformance.ts";
 import {
   describeJournal,
   JOURNAL_BLOCK_BYTES,
   JOURNAL_CHUNK_BYTES,
   JOURNAL_CHUNK_COUNT,
-} from "./journal_conformance.ts";
-import { MemoryBackend, type MemoryStore } from "./memory_backend.ts";
+} from "./testing/journal_conformance.ts";
 
 describeBlockBackend("MemoryBackend", async () => {
   const store: MemoryStore = new Map();

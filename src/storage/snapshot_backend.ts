@@ -1,7 +1,7 @@
 import { type ChunkChange, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
 import { type DiskMetadata, type DiskStore, grownMetadata, type SeedRecord } from "./disk_store.ts";
-import type { DiskSnapshot } from "./indexeddb_snapshot.ts";
+import type { DiskSnapshot } from "./indexeddb/indexeddb_snapshot.ts";
 
 export const SNAPSHOT_TOO_LARGE = "SnapshotTooLargeError";
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ChunkChange } from "./block_backend.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./conformance.ts";
 import { type DiskStore, newMetadata, type SeedRecord } from "./disk_store.ts";
 import { MemoryBackend, type MemoryStore } from "./memory_backend.ts";
 import { SnapshotStore } from "./snapshot_store.ts";
+import { CHUNK_BYTES, CHUNK_COUNT, describeBlockBackend, filled } from "./testing/conformance.ts";
 import { type ChunkSink, diskSink, type StoredChunk } from "./transfer/chunk_sink.ts";
 import { TransferCancelled } from "./transfer/transfer_control.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { checkDiskName } from "../../storage/disk_entry.ts";
+import { checkDiskName } from "../../storage/disks/disk_entry.ts";
 import { nameOfImage, parseSize } from "./sizes.ts";
 
 describe("parseSize", () => {

@@ -1,4 +1,4 @@
-import type { DiskFiles, SyncFile } from "../sync_file.ts";
+import type { DiskFiles, SyncFile } from "../opfs/sync_file.ts";
 
 /** How much of a write a crash keeps or loses as a whole, in bytes: the smallest sector there is. */
 const SECTOR = 512;

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type BlockBackend, StorageError } from "../../../storage/block_backend.ts";
-import { BlockCache } from "../../../storage/block_cache.ts";
+import { BlockCache } from "../../../storage/cache/block_cache.ts";
 import { FaultBackend, hang } from "../../../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../../../storage/memory_backend.ts";
-import { ManualScheduler } from "../../../storage/test_support.ts";
+import { ManualScheduler } from "../../../storage/testing/test_support.ts";
 import { type Command, PAGE, type QueuePair, Rig } from "../testing/driver.ts";
 
 /**

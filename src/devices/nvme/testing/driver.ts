@@ -1,8 +1,8 @@
-import { BlockCache, type BlockCacheOptions } from "../../../storage/block_cache.ts";
 import type { BlockDevice } from "../../../storage/block_device.ts";
+import { BlockCache, type BlockCacheOptions } from "../../../storage/cache/block_cache.ts";
 import { FaultBackend, type Faults } from "../../../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../../../storage/memory_backend.ts";
-import { ManualScheduler } from "../../../storage/test_support.ts";
+import { ManualScheduler } from "../../../storage/testing/test_support.ts";
 import { createGuestMemory, type GuestMemory } from "../../guest_memory.ts";
 import type { ShadowExtension } from "../admin/shadow_extension.ts";
 import { NvmeController } from "../controller.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageError } from "../../../storage/block_backend.ts";
-import { BlockCache } from "../../../storage/block_cache.ts";
+import { BlockCache } from "../../../storage/cache/block_cache.ts";
 import { FaultBackend, type Faults, hang } from "../../../storage/fault_backend.ts";
 import { MemoryBackend, type MemoryStore } from "../../../storage/memory_backend.ts";
 import { Counter } from "../../../trace/counters.ts";
