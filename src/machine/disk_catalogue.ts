@@ -15,7 +15,7 @@ import { type Connected, connectCatalogue } from "./workers.ts";
 /** What the catalogue needs of the machine. */
 export interface CatalogueHost {
   /** The worker that has disks open, if there is one. */
-  storage(): Promise<Comlink.Remote<DiskApi> | undefined>;
+  storage(): Promise<Connected<DiskApi> | undefined>;
   /** Has Linux write what it holds in memory, as far as it answers. */
   syncGuest(): Promise<void>;
 }
@@ -32,9 +32,8 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   async list(): Promise<readonly CatalogueDisk[]> {
-    const api = await this.#connect();
     const open = await this.#openDisks();
-    const listed = await api.list(open.map(({ id }) => id));
+    const listed = await this.#ask(api => api.list(open.map(({ id }) => id)));
     return listed.map(({ entry, usedBytes }): CatalogueDisk => {
       const status = open.find(({ id }) => id === entry.id);
       const used = status?.allocatedBytes ?? usedBytes;
@@ -53,7 +52,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   async create({ capacityBytes, ...spec }: NewCatalogueDisk): Promise<void> {
-    await (await this.#connect()).create(spec, capacityBytes);
+    await this.#ask(api => api.create(spec, capacityBytes));
   }
 
   async createOnImage({ url, manifestUrl, ...spec }: NewDiskOnImage): Promise<void> {
@@ -61,33 +60,33 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
       url: absolute(url),
       ...(manifestUrl !== undefined && { manifestUrl: absolute(manifestUrl) }),
     };
-    await (await this.#connect()).createOnImage(spec, base);
+    await this.#ask(api => api.createOnImage(spec, base));
   }
 
   async rename(name: string, newName: string): Promise<void> {
-    await (await this.#connect()).rename(name, newName);
+    await this.#ask(api => api.rename(name, newName));
   }
 
   async attach(name: string): Promise<void> {
-    await (await this.#connect()).setAttached(name, true);
+    await this.#ask(api => api.setAttached(name, true));
   }
 
   async detach(name: string): Promise<void> {
-    await (await this.#connect()).setAttached(name, false);
+    await this.#ask(api => api.setAttached(name, false));
   }
 
   async resize(name: string, capacityBytes: number): Promise<void> {
-    await (await this.#connect()).resize(name, capacityBytes);
+    await this.#ask(api => api.resize(name, capacityBytes));
   }
 
   async wipe(name: string): Promise<void> {
     await this.#refuseIfOpen(name, "wiped");
-    await (await this.#connect()).wipe(name);
+    await this.#ask(api => api.wipe(name));
   }
 
   async remove(name: string): Promise<void> {
     await this.#refuseIfOpen(name, "deleted");
-    await (await this.#connect()).remove(name);
+    await this.#ask(api => api.remove(name));
   }
 
   async importImage(
@@ -95,28 +94,29 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
     disk: Omit<NewCatalogueDisk, "capacityBytes">,
     options: TransferOptions = {},
   ): Promise<{ readonly paddedBytes: number }> {
-    const api = await this.#connect();
-    const { paddedBytes } = await this.#job(api, options, (job, onProgress) =>
+    const { paddedBytes } = await this.#job(await this.#connect(), options, (api, job, onProgress) =>
       api.importImage(job, image, disk, onProgress),
     );
     return { paddedBytes };
   }
 
   async clone(name: string, newName: string, options: TransferOptions = {}): Promise<void> {
-    const api = await this.#whoCopies(name);
-    await this.#job(api, options, (job, onProgress) => api.clone(job, name, newName, onProgress));
+    await this.#job(await this.#whoCopies(name), options, (api, job, onProgress) =>
+      api.clone(job, name, newName, onProgress),
+    );
   }
 
   async exportImage(
     name: string,
     { file, ...options }: TransferOptions & { readonly file?: FileSystemFileHandle | undefined } = {},
   ): Promise<Blob | undefined> {
-    const api = await this.#whoCopies(name);
-    return await this.#job(api, options, (job, onProgress) => api.exportImage(job, name, file, onProgress));
+    return await this.#job(await this.#whoCopies(name), options, (api, job, onProgress) =>
+      api.exportImage(job, name, file, onProgress),
+    );
   }
 
   /** The worker that has the disk, after Linux was asked to write what it holds; else the catalogue's own. */
-  async #whoCopies(name: string): Promise<Comlink.Remote<Copying>> {
+  async #whoCopies(name: string): Promise<Connected<Copying>> {
     const storage = await this.#host.storage();
     if (!storage || !(await this.#isOpen(name))) return await this.#connect();
     await this.#host.syncGuest();
@@ -131,39 +131,44 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   async #isOpen(name: string): Promise<boolean> {
-    const { id } = await (await this.#connect()).find(name);
+    const { id } = await this.#ask(api => api.find(name));
     return (await this.#openDisks()).some(disk => disk.id === id);
   }
 
   async #openDisks() {
-    return (await (await this.#host.storage())?.status()) ?? [];
+    const storage = await this.#host.storage();
+    return storage ? await storage.answer(storage.api.status()) : [];
   }
 
   /** Runs a job that the options may cancel. */
-  async #job<T>(
-    api: Comlink.Remote<Pick<Copying, "cancel">>,
+  async #job<W, T>(
+    { api, answer }: Connected<W & Pick<Copying, "cancel">>,
     { signal, onProgress }: TransferOptions,
-    start: (job: number, onProgress: OnProgress) => Promise<T>,
+    start: (api: Comlink.Remote<W>, job: number, onProgress: OnProgress) => Promise<T>,
   ): Promise<T> {
     const job = ++this.#lastJob;
     signal?.throwIfAborted();
     const cancel = () => void api.cancel(job);
     signal?.addEventListener("abort", cancel);
     try {
-      return await start(
-        job,
-        Comlink.proxy((done: number, total: number) => onProgress?.(done, total)),
-      );
+      const progress = Comlink.proxy((done: number, total: number) => onProgress?.(done, total));
+      return await answer(start(api, job, progress));
     } finally {
       signal?.removeEventListener("abort", cancel);
     }
   }
 
-  async #connect(): Promise<Comlink.Remote<CatalogueWorkerApi>> {
+  /** Asks the catalogue's worker; rejects when it dies before it has answered. */
+  async #ask<R>(call: (api: Comlink.Remote<CatalogueWorkerApi>) => Promise<R>): Promise<R> {
+    const { api, answer } = await this.#connect();
+    return await answer(call(api));
+  }
+
+  #connect(): Promise<Connected<CatalogueWorkerApi>> {
     this.#worker ??= connectCatalogue(() => {
       this.#worker = undefined;
     });
-    return (await this.#worker).api;
+    return this.#worker;
   }
 }
 

@@ -87,7 +87,7 @@ class WorkerMachine implements Machine {
   #access: DiskAccess;
   #blockade: Blockade | undefined;
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
-    storage: async () => (await this.#storage())?.api,
+    storage: () => this.#storage(),
     syncGuest: async () => {
       if (this.#state === "running") await answered(this.exec("sync"));
     },

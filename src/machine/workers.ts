@@ -14,13 +14,13 @@ export interface Connected<T> {
 /** Starts the machine worker. `onError` is called if it dies, then or later. */
 export function connectVcpu(onError: (error: Error) => void): Promise<Connected<VcpuWorkerApi>> {
   const worker = new Worker(new URL("./vcpu.worker.ts", import.meta.url), { type: "module", name: "vcpu" });
-  return connect(worker, "machine worker", onError);
+  return connect(worker, "machine worker", RESTART, onError);
 }
 
 /** Starts the I/O worker. */
 export function connectIo(onError: (error: Error) => void): Promise<Connected<IoWorkerApi>> {
   const worker = new Worker(new URL("./io.worker.ts", import.meta.url), { type: "module", name: "iothread" });
-  return connect(worker, "I/O worker", onError);
+  return connect(worker, "I/O worker", RESTART, onError);
 }
 
 /** Starts the worker that works on disks which no machine has open. */
@@ -29,11 +29,20 @@ export function connectCatalogue(onError: (error: Error) => void): Promise<Conne
     type: "module",
     name: "catalogue",
   });
-  return connect(worker, "catalogue worker", onError);
+  const advice = "Try again; what was left half done is cleared away at the next start.";
+  return connect(worker, "catalogue worker", advice, onError);
 }
 
+/** What to do when a worker of the machine has died. */
+const RESTART = "Restart the machine; what was flushed is safe.";
+
 /** Waits for the worker's first message: what is sent before it listens would be lost. */
-function connect<T>(worker: Worker, name: string, onError: (error: Error) => void): Promise<Connected<T>> {
+function connect<T>(
+  worker: Worker,
+  name: string,
+  advice: string,
+  onError: (error: Error) => void,
+): Promise<Connected<T>> {
   const ended = new AbortController();
   const gone = Promise.withResolvers<never>();
   gone.promise.catch(() => {});
@@ -45,9 +54,7 @@ function connect<T>(worker: Worker, name: string, onError: (error: Error) => voi
   return new Promise((resolve, reject) => {
     const died = (reason: string) => {
       if (ended.signal.aborted) return;
-      const error = new Error(
-        `The ${name} stopped: ${reason}. Restart the machine; what was flushed is safe.`,
-      );
+      const error = new Error(`The ${name} stopped: ${reason}. ${advice}`);
       end(error);
       reject(error);
       onError(error);

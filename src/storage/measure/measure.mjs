@@ -9,7 +9,7 @@ import { chromium } from "playwright";
 import { createServer } from "vite";
 import { chromiumLaunch } from "../../../e2e/chromium.ts";
 
-const root = join(import.meta.dirname, "../..");
+const root = join(import.meta.dirname, "../../..");
 const server = await createServer({ root, logLevel: "error" });
 await server.listen(0);
 const base = server.resolvedUrls.local[0];
