@@ -62,7 +62,7 @@ function connect<T>(
     worker.addEventListener("message", function ready({ data }: MessageEvent<unknown>) {
       if (!isWorkerReady(data)) return;
       worker.removeEventListener("message", ready);
-      if (data.lock) watchWorker(data.lock, ended.signal, () => died("the browser ended it"));
+      if (data.lock) watchWorker(worker, data.lock, ended.signal, () => died("the browser ended it"));
       resolve({
         api: Comlink.wrap<T>(worker),
         answer: call => Promise.race([call, gone.promise]),
