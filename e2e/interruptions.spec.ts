@@ -1,11 +1,11 @@
 import { expect, test } from "@playwright/test";
-import { closeTab, type Interruption, reload } from "../src/crash/interruptions.ts";
+import { closeTab, endWorker, hardReset, type Interruption, reload } from "../src/crash/interruptions.ts";
 import { violationLines } from "../src/crash/report.ts";
 import { CrashSession } from "../src/crash/session.ts";
 
 const seed = Math.floor(Date.now() / 86_400_000);
 /** Each comes upon another serving mode. */
-const interruptions: readonly Interruption[] = [closeTab, reload];
+const interruptions: readonly Interruption[] = [closeTab, reload, endWorker, hardReset];
 
 test.describe("in the middle of writes", () => {
   test.describe.configure({ mode: "serial", retries: 0 });
