@@ -9,7 +9,7 @@ import type {
   TransferOptions,
 } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
-import type { CatalogueWorkerApi, DiskApi } from "./protocol.ts";
+import type { CatalogueWorkerApi, DiskApi, DiskCopying } from "./protocol.ts";
 import { type Connected, connectCatalogue } from "./workers.ts";
 
 /** What the catalogue needs of the machine. */
@@ -19,8 +19,6 @@ export interface CatalogueHost {
   /** Has Linux write what it holds in memory, as far as it answers. */
   syncGuest(): Promise<void>;
 }
-
-type Copying = Pick<CatalogueWorkerApi | DiskApi, "clone" | "exportImage" | "cancel">;
 
 export class WorkerDiskCatalogue implements DiskCatalogue {
   readonly #host: CatalogueHost;
@@ -116,7 +114,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   /** The worker that has the disk, after Linux was asked to write what it holds; else the catalogue's own. */
-  async #whoCopies(name: string): Promise<Connected<Copying>> {
+  async #whoCopies(name: string): Promise<Connected<DiskCopying>> {
     const storage = await this.#host.storage();
     if (!storage || !(await this.#isOpen(name))) return await this.#connect();
     await this.#host.syncGuest();
@@ -142,7 +140,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
 
   /** Runs a job that the options may cancel. */
   async #job<W, T>(
-    { api, answer }: Connected<W & Pick<Copying, "cancel">>,
+    { api, answer }: Connected<W & Pick<DiskCopying, "cancel">>,
     { signal, onProgress }: TransferOptions,
     start: (api: Comlink.Remote<W>, job: number, onProgress: OnProgress) => Promise<T>,
   ): Promise<T> {

@@ -90,8 +90,23 @@ export interface OpenMode {
   readonly steal: boolean;
 }
 
+/** Copies disks, whoever has them. An open one is flushed and copied as it is then. Named as in the catalogue. */
+export interface DiskCopying {
+  /** Makes a second disk of it, as job `job`. */
+  clone(job: number, name: string, newName: string, onProgress: OnProgress): Promise<DiskEntry>;
+  /** Writes it as a raw image into `file`, or a Blob. */
+  exportImage(
+    job: number,
+    name: string,
+    file: FileSystemFileHandle | undefined,
+    onProgress: OnProgress,
+  ): Promise<Blob | undefined>;
+  /** Cancels a job; one that has ended is fine. */
+  cancel(job: number): Promise<void>;
+}
+
 /** The disks, in whichever worker serves the I/O. */
-export interface DiskApi {
+export interface DiskApi extends DiskCopying {
   /**
    * All or none, and the attached disks of the catalogue as far as they can be opened. Rejects with an error named DISK_IN_USE when another tab has one of them, SNAPSHOT_TOO_LARGE when
    * copies do not fit. `onStolen` is called when another tab has taken one away.
@@ -106,17 +121,6 @@ export interface DiskApi {
   flush(): Promise<void>;
   /** Flushes and closes all disks. */
   close(): Promise<void>;
-  /** Flushes an open disk and copies it as it is then, as job `job`. It is named as in the catalogue. */
-  clone(job: number, name: string, newName: string, onProgress: OnProgress): Promise<DiskEntry>;
-  /** … and writes it as a raw image into `file`, or a Blob. */
-  exportImage(
-    job: number,
-    name: string,
-    file: FileSystemFileHandle | undefined,
-    onProgress: OnProgress,
-  ): Promise<Blob | undefined>;
-  /** Cancels a job; one that has ended is fine. */
-  cancel(job: number): Promise<void>;
 }
 
 export interface IoWorkerApi extends DiskApi {
@@ -133,7 +137,7 @@ export interface ListedDisk {
 }
 
 /** Works on disks that are not open: DiskLibrary, for the page. Long work has a number by which it can be cancelled. */
-export interface CatalogueWorkerApi {
+export interface CatalogueWorkerApi extends DiskCopying {
   /** All disks; those whose ids are `open` are not looked into. */
   list(open: readonly string[]): Promise<ListedDisk[]>;
   find(name: string): Promise<DiskEntry>;
@@ -145,14 +149,6 @@ export interface CatalogueWorkerApi {
   wipe(name: string): Promise<void>;
   remove(name: string): Promise<void>;
   importImage(job: number, image: Blob, spec: DiskSpec, onProgress: OnProgress): Promise<Imported>;
-  clone(job: number, name: string, newName: string, onProgress: OnProgress): Promise<DiskEntry>;
-  exportImage(
-    job: number,
-    name: string,
-    file: FileSystemFileHandle | undefined,
-    onProgress: OnProgress,
-  ): Promise<Blob | undefined>;
-  cancel(job: number): Promise<void>;
 }
 
 /** The first message of each worker: calls sent before comlink listens would be lost. */
