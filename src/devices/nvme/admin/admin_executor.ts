@@ -1,0 +1,218 @@
+import { addCounter, Counter } from "../../../trace/counters.ts";
+import type { Tracer } from "../../../trace/trace_ring.ts";
+import type { GuestMemory } from "../../guest_memory.ts";
+import type { CompletionQueues } from "../completion_queues.ts";
+import type { NamespaceInfo } from "../namespace.ts";
+import type { ShadowDoorbells } from "../shadow_doorbells.ts";
+import { Control, type SharedState } from "../shared_state.ts";
+import { FeatureId } from "../spec/features.ts";
+import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
+import { Status, type StatusCode } from "../spec/status.ts";
+import type { SubmissionQueues } from "../submission_queues.ts";
+import type { AdminCommand } from "./admin_command.ts";
+import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
+import { type AsyncEvent, AsyncEvents } from "./async_events.ts";
+import { type AdminCommandEntry, adminCommands } from "./commands.ts";
+import { ErrorLog } from "./error_log.ts";
+import { Features } from "./features.ts";
+import { FormatState } from "./format_state.ts";
+import type { ControllerIdentity } from "./identify.ts";
+import type { LogSources } from "./log_pages.ts";
+import type { ShadowExtension } from "./shadow_extension.ts";
+
+export interface AdminExecutorOptions {
+  readonly memory: GuestMemory;
+  readonly shared: SharedState;
+  readonly identity: ControllerIdentity;
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly msixVectors: number;
+  readonly shadowDoorbells: ShadowExtension;
+  readonly completionQueues: CompletionQueues;
+  readonly submissionQueues: SubmissionQueues;
+  readonly shadows: ShadowDoorbells;
+  readonly notifyServer: () => void;
+  readonly memoryWritten: (start: number, end: number) => void;
+  /** The values of feature 08h and 09h. */
+  readonly configureCoalescing: (feature: number, uncoalescedVectors: ReadonlySet<number>) => void;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** Runs admin commands in the vCPU thread, at safe points, and keeps what they are about: features, events, logs. */
+export class AdminExecutor implements AdminServices {
+  readonly memory: GuestMemory;
+  readonly trace: Tracer;
+  readonly identity: ControllerIdentity;
+  readonly namespaces: readonly NamespaceInfo[];
+  readonly shadowDoorbells: ShadowExtension;
+  readonly msixVectors: number;
+  readonly maxTransferBytes = MAX_TRANSFER_BYTES;
+  readonly completionQueues: CompletionQueues;
+  readonly errorLog = new ErrorLog();
+  readonly #options: AdminExecutorOptions;
+  readonly #shared: SharedState;
+  readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
+  readonly #transfer: HostTransfer;
+  readonly #format: FormatState;
+  readonly #madeAt: number;
+
+  // What dies with a reset.
+  features: Features;
+  asyncEvents = this.#newAsyncEvents();
+  #queue: AdminQueue | undefined;
+
+  constructor(options: AdminExecutorOptions) {
+    this.memory = options.memory;
+    this.trace = options.shared.vcpuTrace;
+    this.identity = options.identity;
+    this.namespaces = options.namespaces;
+    this.shadowDoorbells = options.shadowDoorbells;
+    this.msixVectors = options.msixVectors;
+    this.completionQueues = options.completionQueues;
+    this.#options = options;
+    this.#shared = options.shared;
+    this.#commands = adminCommands(options);
+    this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
+    this.#format = new FormatState(options.shared);
+    this.features = this.#newFeatures();
+    this.#madeAt = options.now();
+    this.featuresChanged();
+  }
+
+  /** Undefined while the controller is not enabled. */
+  get queue(): AdminQueue | undefined {
+    return this.#queue;
+  }
+
+  /** Does a command wait for the serving side? Queue deletions are SubmissionQueues' to know. */
+  get isBusy(): boolean {
+    return this.#format.isAwaited;
+  }
+
+  /** The controller is enabled. */
+  start(queue: AdminQueue): void {
+    this.#queue = queue;
+  }
+
+  /** A controller reset: the queue, the features and the commands that wait are gone. */
+  reset(): void {
+    this.#queue = undefined;
+    this.#format.forget();
+    this.features = this.#newFeatures();
+    this.asyncEvents = this.#newAsyncEvents();
+  }
+
+  /** Commands that were announced, and those that have waited for the serving side. */
+  run(): void {
+    this.#options.submissionQueues.takeDeletions(this.completionQueues, cid =>
+      this.#complete(cid, Status.success, 0),
+    );
+    this.#takeFormat();
+    const queue = this.#queue;
+    if (!queue) return;
+    for (let command = queue.fetch(this.memory); command; command = queue.fetch(this.memory)) {
+      const result = this.#execute(command);
+      if (result === "pending") continue;
+      const status = typeof result === "number" ? result : result.status;
+      this.#complete(command.cid, status, typeof result === "number" ? 0 : result.result);
+      if (status !== Status.success) this.errorLog.add(0, command.cid, status, command.nsid);
+    }
+  }
+
+  #execute(command: AdminCommand) {
+    const entry = this.#commands.get(command.opcode);
+    if (!entry) return Status.invalidOpcode;
+    if (command.fuse !== 0 || command.psdt !== 0) return Status.invalidField;
+    return entry.execute(this, command);
+  }
+
+  #takeFormat(): void {
+    const finished = this.#format.take();
+    if (!finished) return;
+    const { cid, status, nsid } = finished;
+    this.#complete(cid, status, 0);
+    if (status !== Status.success) this.errorLog.add(0, cid, status, nsid);
+  }
+
+  #complete(cid: number, status: StatusCode, result: number): void {
+    addCounter(this.#shared.counters, Counter.adminCommands);
+    this.#queue?.complete(cid, status, result);
+  }
+
+  #newFeatures(): Features {
+    return new Features(Math.max(1, this.msixVectors));
+  }
+
+  #newAsyncEvents(): AsyncEvents {
+    return new AsyncEvents((cid, result) => this.#complete(cid, Status.success, result));
+  }
+
+  /** A doorbell write that no driver should make (section 5.2, figure 149). */
+  badDoorbell(qid: number, event: AsyncEvent): void {
+    this.errorLog.add(qid, 0xffff, Status.invalidField, 0);
+    this.asyncEvents.report(event);
+  }
+
+  // --- AdminServices
+
+  get ioQueuesExist(): boolean {
+    return this.completionQueues.io.length > 0;
+  }
+
+  get logSources(): LogSources {
+    return {
+      counters: this.#shared.counters,
+      errorLog: this.errorLog,
+      firmwareRevision: this.identity.firmwareRevision,
+      temperatureThreshold: this.features.get(FeatureId.temperatureThreshold) & 0xffff,
+      adminEffects: Array.from(this.#commands, ([opcode, { effects }]) => [opcode, effects] as const),
+      poweredMs: this.#options.now() - this.#madeAt,
+    };
+  }
+
+  allocatedBytes(nsid: number): number {
+    return this.#shared.getControl(Control.ALLOCATED_KIB + nsid - 1) * 1024;
+  }
+
+  sendToHost(command: AdminCommand, data: Uint8Array): StatusCode {
+    return this.#transfer.send(command, data);
+  }
+
+  submissionQueueExists(qid: number): boolean {
+    return this.#options.submissionQueues.exists(qid);
+  }
+
+  startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void {
+    this.#options.submissionQueues.start(qid, base, entries, cqid);
+  }
+
+  stopSubmissionQueue(qid: number, cid: number): boolean {
+    return this.#options.submissionQueues.stop(qid, cid);
+  }
+
+  resetShadow(kind: "sq" | "cq", qid: number): void {
+    this.#options.shadows.resetQueue(kind, qid);
+  }
+
+  enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode {
+    const { shadows, notifyServer } = this.#options;
+    const status = shadows.enable(shadowPage, eventIdxPage, this.completionQueues.io, qid =>
+      this.submissionQueueExists(qid),
+    );
+    if (status === Status.success) notifyServer();
+    return status;
+  }
+
+  startFormat(nsid: number, cid: number): boolean {
+    if (!this.#format.start(nsid, cid)) return false;
+    this.#options.notifyServer();
+    return true;
+  }
+
+  featuresChanged(): void {
+    const { features } = this;
+    this.#shared.setControl(Control.WRITE_CACHE, features.get(FeatureId.volatileWriteCache));
+    const coalescing = features.get(FeatureId.interruptCoalescing);
+    this.#options.configureCoalescing(coalescing, features.uncoalescedVectors);
+  }
+}

@@ -1,0 +1,70 @@
+import type { ErrorLog } from "./admin/error_log.ts";
+import type { CompletionQueues } from "./completion_queues.ts";
+import { CompletionWord, Control, type SharedState, SqWord } from "./shared_state.ts";
+import { Status } from "./spec/status.ts";
+import type { SubmissionQueues } from "./submission_queues.ts";
+
+export interface CompletionPosterOptions {
+  readonly shared: SharedState;
+  readonly memoryBytes: number;
+  readonly memoryWritten: (start: number, end: number) => void;
+  readonly completionQueues: CompletionQueues;
+  readonly submissionQueues: SubmissionQueues;
+  readonly errorLog: ErrorLog;
+}
+
+/** Moves what the serving side has completed from the ring into the guest's completion queues. At safe points only. */
+export class CompletionPoster {
+  readonly #shared: SharedState;
+  readonly #options: CompletionPosterOptions;
+  readonly #posted: (sqid: number) => void;
+
+  constructor(options: CompletionPosterOptions) {
+    this.#shared = options.shared;
+    this.#options = options;
+    this.#posted = sqid => options.submissionQueues.posted(sqid);
+  }
+
+  take(): void {
+    const shared = this.#shared;
+    const { completions } = shared;
+    if (completions.length === 0) return;
+    const epoch = shared.getControl(Control.EPOCH);
+    // Ranges first: those of a completion are published before it.
+    shared.dmaRanges.take(this.#options.memoryBytes, this.#options.memoryWritten);
+    for (let left = completions.length; left > 0; left--) {
+      const record = completions.peek();
+      if (completions.words[record + CompletionWord.EPOCH] === epoch) this.#post(record);
+      completions.release();
+    }
+  }
+
+  #post(record: number): void {
+    const { completionQueues, submissionQueues } = this.#options;
+    const { words } = this.#shared.completions;
+    const sqid = words[record + CompletionWord.SQID];
+    const cidStatus = words[record + CompletionWord.CID_STATUS];
+    const status = cidStatus >>> 16;
+    const cq = completionQueues.get(this.#shared.getSq(sqid, SqWord.CQID));
+    if (status !== Status.success) this.#logError(record, sqid, cidStatus & 0xffff, status);
+    const sqHead = words[record + CompletionWord.SQ_HEAD];
+    if (cq?.post(sqid, sqHead, cidStatus & 0xffff, status, words[record + CompletionWord.RESULT])) {
+      submissionQueues.posted(sqid);
+    }
+  }
+
+  #logError(record: number, sqid: number, cid: number, status: number): void {
+    const { words } = this.#shared.completions;
+    const low = words[record + CompletionWord.LBA_LOW];
+    const high = words[record + CompletionWord.LBA_HIGH];
+    const lba = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    this.#options.errorLog.add(sqid, cid, status, words[record + CompletionWord.NSID] >>> 0, lba);
+  }
+
+  /** Posts what found its queue full, where there is room by now. */
+  postWaiting(): void {
+    for (const cq of this.#options.completionQueues.all) {
+      if (cq.waiting > 0) cq.postWaiting(this.#posted);
+    }
+  }
+}
