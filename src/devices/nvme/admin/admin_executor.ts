@@ -44,7 +44,7 @@ export class AdminExecutor implements AdminServices {
   readonly trace: Tracer;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
-  readonly shadowDoorbells: ShadowExtension;
+  readonly oacs: number;
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues: CompletionQueues;
@@ -66,12 +66,12 @@ export class AdminExecutor implements AdminServices {
     this.trace = options.shared.vcpuTrace;
     this.identity = options.identity;
     this.namespaces = options.namespaces;
-    this.shadowDoorbells = options.shadowDoorbells;
     this.msixVectors = options.msixVectors;
     this.completionQueues = options.completionQueues;
     this.#options = options;
     this.#shared = options.shared;
     this.#commands = adminCommands(options);
+    this.oacs = [...this.#commands.values()].reduce((bits, { oacs }) => bits | oacs, 0);
     this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
     this.#format = new FormatState(options.shared);
     this.features = this.#newFeatures();

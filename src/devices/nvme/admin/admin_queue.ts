@@ -13,7 +13,6 @@ import type { AsyncEvents } from "./async_events.ts";
 import type { Features } from "./features.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import type { LogSources } from "./log_pages.ts";
-import type { ShadowExtension } from "./shadow_extension.ts";
 
 /** What admin commands may use of the controller that runs them. */
 export interface AdminServices {
@@ -21,7 +20,8 @@ export interface AdminServices {
   readonly trace: Tracer;
   readonly identity: ControllerIdentity;
   readonly namespaces: readonly NamespaceInfo[];
-  readonly shadowDoorbells: ShadowExtension;
+  /** Optional Admin Command Support, of the commands that there are. */
+  readonly oacs: number;
   readonly features: Features;
   readonly asyncEvents: AsyncEvents;
   readonly logSources: LogSources;

@@ -1,19 +1,11 @@
 import { Effect } from "../effects.ts";
-import { AdminOpcode } from "../spec/opcodes.ts";
+import { AdminOpcode, Oacs } from "../spec/opcodes.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
 import { formatNvm } from "./format.ts";
-import {
-  activeNamespaces,
-  Cns,
-  highestNsid,
-  IDENTIFY_BYTES,
-  identifyController,
-  identifyNamespace,
-  namespaceDescriptors,
-} from "./identify.ts";
-import { logPage } from "./log_pages.ts";
+import { identify } from "./identify_command.ts";
+import { logPages } from "./log_pages.ts";
 import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
 
@@ -21,12 +13,19 @@ import type { ShadowExtension } from "./shadow_extension.ts";
 export interface AdminCommandEntry {
   readonly name: string;
   readonly effects: number;
+  /** Bit of Optional Admin Command Support (OACS, figure 247) that says it is there; 0 for mandatory commands. */
+  readonly oacs: number;
   execute(services: AdminServices, command: AdminCommand): AdminResult;
 }
 
-const entry = (name: string, execute: AdminCommandEntry["execute"], effects = 0): AdminCommandEntry => ({
+const entry = (
+  name: string,
+  execute: AdminCommandEntry["execute"],
+  { effects = 0, oacs = 0 }: { readonly effects?: number; readonly oacs?: number } = {},
+): AdminCommandEntry => ({
   name,
   effects: Effect.supported | effects,
+  oacs,
   execute,
 });
 
@@ -41,12 +40,23 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
-  [AdminOpcode.formatNvm, entry("Format NVM", formatNvm, Effect.changesBlocks | Effect.aloneOnNamespace)],
+  [
+    AdminOpcode.formatNvm,
+    entry("Format NVM", formatNvm, {
+      effects: Effect.changesBlocks | Effect.aloneOnNamespace,
+      oacs: Oacs.formatNvm,
+    }),
+  ],
 ]);
 
 const doorbellExtensions: Readonly<Record<ShadowExtension, ReadonlyMap<number, AdminCommandEntry>>> = {
   off: new Map(),
-  dbbuf: new Map([[AdminOpcode.doorbellBufferConfig, entry("Doorbell Buffer Config", doorbellBufferConfig)]]),
+  dbbuf: new Map([
+    [
+      AdminOpcode.doorbellBufferConfig,
+      entry("Doorbell Buffer Config", doorbellBufferConfig, { oacs: Oacs.doorbellBufferConfig }),
+    ],
+  ]),
   google: new Map([
     [AdminOpcode.googleShadowDoorbells, entry("Google Shadow Doorbells", googleShadowDoorbells)],
   ]),
@@ -59,52 +69,13 @@ export function adminCommands(options: {
   return new Map([...commands, ...doorbellExtensions[options.shadowDoorbells]]);
 }
 
-/** Identify, section 5.15. */
-function identify(services: AdminServices, command: AdminCommand): AdminResult {
-  const namespace = services.namespaces.find(({ nsid }) => nsid === command.nsid);
-  // CDW11 31:24 is the command set identifier; 0 is the NVM command set.
-  const commandSet = command.cdw11 >>> 24;
-  switch (command.cdw10 & 0xff) {
-    case Cns.namespace:
-      // Identifiers up to NN that are not active answer with zeroes (section 5.15.2.2); others are invalid.
-      if (!namespace) {
-        const inactive = command.nsid >= 1 && command.nsid <= highestNsid(services.namespaces);
-        return inactive
-          ? services.sendToHost(command, new Uint8Array(IDENTIFY_BYTES))
-          : Status.invalidNamespace;
-      }
-      return services.sendToHost(
-        command,
-        identifyNamespace(namespace, services.allocatedBytes(namespace.nsid)),
-      );
-    case Cns.controller:
-      return services.sendToHost(
-        command,
-        identifyController(services.identity, services.namespaces, services),
-      );
-    case Cns.activeNamespaces:
-      if (command.nsid >= 0xfffffffe) return Status.invalidNamespace;
-      return services.sendToHost(command, activeNamespaces(services.namespaces, command.nsid));
-    case Cns.namespaceDescriptors:
-      if (!namespace) return Status.invalidNamespace;
-      return services.sendToHost(command, namespaceDescriptors(namespace));
-    case Cns.commandSetNamespace:
-      if (!namespace) return Status.invalidNamespace;
-      return commandSet === 0 ? services.sendToHost(command, new Uint8Array(4096)) : Status.invalidField;
-    case Cns.commandSetController:
-      return commandSet === 0 ? services.sendToHost(command, new Uint8Array(4096)) : Status.invalidField;
-    default:
-      return Status.invalidField;
-  }
-}
-
 /** Get Log Page, section 5.14. */
 function getLogPage(services: AdminServices, command: AdminCommand): AdminResult {
   const id = command.cdw10 & 0xff;
   const retainEvent = (command.cdw10 & (1 << 15)) !== 0;
   const dwords = (command.cdw10 >>> 16) + (command.cdw11 & 0xffff) * 0x10000 + 1;
   const offset = command.cdw12 + command.cdw13 * 0x1_0000_0000;
-  const page = logPage(id, services.logSources);
+  const page = logPages.get(id)?.build(services.logSources);
   if (!page) return Status.invalidLogPage;
   if ((offset & 3) !== 0 || offset > page.length) return Status.invalidField;
   // Reading beyond the end of a page is allowed and gives zeroes (section 5.14: undefined results).

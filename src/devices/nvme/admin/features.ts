@@ -11,27 +11,47 @@ const CHANGEABLE = 1 << 2;
 /** Interrupt Vector Configuration, bit 16: Coalescing Disable. */
 const COALESCING_DISABLE = 1 << 16;
 
-interface Feature {
+/** One feature: this table is what is supported. */
+export interface Feature {
+  readonly name: string;
   readonly initial: number;
   readonly changeable: boolean;
   /** Bits of CDW11 that are kept. */
   readonly mask: number;
 }
 
-const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
-  [FeatureId.arbitration, { initial: 5, changeable: true, mask: 0xffffff07 }],
-  [FeatureId.powerManagement, { initial: 0, changeable: true, mask: 0xff }],
-  [FeatureId.temperatureThreshold, { initial: 343, changeable: true, mask: 0x3fffff }],
-  [FeatureId.errorRecovery, { initial: 0, changeable: true, mask: 0xffff }],
-  [FeatureId.volatileWriteCache, { initial: 1, changeable: true, mask: 1 }],
+/** The features (NVMe 1.4, section 5.21.1), by identifier. */
+export const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
+  [FeatureId.arbitration, { name: "Arbitration", initial: 5, changeable: true, mask: 0xffffff07 }],
+  [FeatureId.powerManagement, { name: "Power Management", initial: 0, changeable: true, mask: 0xff }],
+  [
+    FeatureId.temperatureThreshold,
+    { name: "Temperature Threshold", initial: 343, changeable: true, mask: 0x3fffff },
+  ],
+  [FeatureId.errorRecovery, { name: "Error Recovery", initial: 0, changeable: true, mask: 0xffff }],
+  [FeatureId.volatileWriteCache, { name: "Volatile Write Cache", initial: 1, changeable: true, mask: 1 }],
   [
     FeatureId.numberOfQueues,
-    { initial: (MAX_IO_QUEUES - 1) | ((MAX_IO_QUEUES - 1) << 16), changeable: true, mask: 0xffffffff },
+    {
+      name: "Number of Queues",
+      initial: (MAX_IO_QUEUES - 1) | ((MAX_IO_QUEUES - 1) << 16),
+      changeable: true,
+      mask: 0xffffffff,
+    },
   ],
-  [FeatureId.interruptCoalescing, { initial: 0, changeable: true, mask: 0xffff }],
-  [FeatureId.interruptVectorConfiguration, { initial: 0, changeable: true, mask: 0x1ffff }],
-  [FeatureId.writeAtomicityNormal, { initial: 0, changeable: true, mask: 1 }],
-  [FeatureId.asyncEventConfiguration, { initial: 0, changeable: true, mask: 0xffff }],
+  [
+    FeatureId.interruptCoalescing,
+    { name: "Interrupt Coalescing", initial: 0, changeable: true, mask: 0xffff },
+  ],
+  [
+    FeatureId.interruptVectorConfiguration,
+    { name: "Interrupt Vector Configuration", initial: 0, changeable: true, mask: 0x1ffff },
+  ],
+  [FeatureId.writeAtomicityNormal, { name: "Write Atomicity Normal", initial: 0, changeable: true, mask: 1 }],
+  [
+    FeatureId.asyncEventConfiguration,
+    { name: "Asynchronous Event Configuration", initial: 0, changeable: true, mask: 0xffff },
+  ],
 ]);
 
 /** The controller's features (NVMe 1.4, section 5.21.1). A reset makes a new set: nothing is saved. */

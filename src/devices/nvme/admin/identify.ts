@@ -2,7 +2,6 @@ import type { NamespaceInfo } from "../namespace.ts";
 import { MDTS, VERSION } from "../spec/registers.ts";
 import { AER_LIMIT } from "./async_events.ts";
 import { ERROR_LOG_ENTRIES } from "./error_log.ts";
-import type { ShadowExtension } from "./shadow_extension.ts";
 
 /** Identify data structures: NVMe 1.4, section 5.15.2. All are 4096 bytes. */
 export const IDENTIFY_BYTES = 4096;
@@ -31,18 +30,15 @@ export interface ControllerIdentity {
   readonly subsystemNqn: string;
 }
 
-/** Optional Admin Command Support (OACS). */
-const OACS_FORMAT_NVM = 1 << 1;
-const OACS_DOORBELL_BUFFER_CONFIG = 1 << 8;
 /** Optional NVM Command Support (ONCS). */
 const ONCS_DATASET_MANAGEMENT = 1 << 2;
 const ONCS_WRITE_ZEROES = 1 << 3;
 
-/** Identify Controller, CNS 01h (figure 247). */
+/** Identify Controller, CNS 01h (figure 247). `oacs` comes from the table of admin commands. */
 export function identifyController(
   identity: ControllerIdentity,
   namespaces: readonly NamespaceInfo[],
-  options: { readonly shadowDoorbells: ShadowExtension },
+  oacs: number,
 ): Uint8Array {
   const data = new Uint8Array(IDENTIFY_BYTES);
   const view = new DataView(data.buffer);
@@ -57,8 +53,7 @@ export function identifyController(
   view.setUint32(84, 100_000, true); // RTD3R, µs
   view.setUint32(88, 5_000_000, true); // RTD3E, µs: a shutdown flushes to the browser's storage
   data[111] = 1; // CNTRLTYPE: I/O controller
-  const doorbellBuffers = options.shadowDoorbells === "dbbuf" ? OACS_DOORBELL_BUFFER_CONFIG : 0;
-  view.setUint16(256, OACS_FORMAT_NVM | doorbellBuffers, true); // OACS
+  view.setUint16(256, oacs, true); // OACS
   data[258] = 3; // ACL: four Abort commands, 0's based
   data[259] = AER_LIMIT - 1; // AERL, 0's based
   data[260] = 0b0000_0011; // FRMW: one slot, read only

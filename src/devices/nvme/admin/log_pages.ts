@@ -16,23 +16,29 @@ export interface LogSources {
   readonly poweredMs: number;
 }
 
-/** The whole log page, or undefined if there is no such page (NVMe 1.4, section 5.14.1). */
-export function logPage(id: number, sources: LogSources): Uint8Array | undefined {
-  switch (id) {
-    case LogPageId.error:
-      return sources.errorLog.page();
-    case LogPageId.smart:
-      return smart(sources);
-    case LogPageId.firmwareSlot:
-      return firmwareSlot(sources.firmwareRevision);
-    case LogPageId.changedNamespaces:
-      return new Uint8Array(4096);
-    case LogPageId.commandEffects:
-      return commandEffects(sources.adminEffects);
-    default:
-      return undefined;
-  }
+/** One log page: this table is what is supported. `build` makes the whole page. */
+export interface LogPage {
+  readonly name: string;
+  build(sources: LogSources): Uint8Array;
 }
+
+/** The log pages (NVMe 1.4, section 5.14.1), by identifier. */
+export const logPages: ReadonlyMap<number, LogPage> = new Map<number, LogPage>([
+  [LogPageId.error, { name: "Error Information", build: ({ errorLog }) => errorLog.page() }],
+  [LogPageId.smart, { name: "SMART / Health Information", build: smart }],
+  [
+    LogPageId.firmwareSlot,
+    { name: "Firmware Slot Information", build: ({ firmwareRevision }) => firmwareSlot(firmwareRevision) },
+  ],
+  [LogPageId.changedNamespaces, { name: "Changed Namespace List", build: () => new Uint8Array(4096) }],
+  [
+    LogPageId.commandEffects,
+    {
+      name: "Commands Supported and Effects",
+      build: ({ adminEffects }) => commandEffects(adminEffects),
+    },
+  ],
+]);
 
 const ROOM_TEMPERATURE_KELVIN = 300;
 /** Critical Warning, bit 1. */

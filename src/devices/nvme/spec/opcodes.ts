@@ -17,6 +17,17 @@ export const AdminOpcode = {
   googleShadowDoorbells: 0xc0,
 } as const;
 
+/** Bits of Optional Admin Command Support, bytes 257:256 of Identify Controller (figure 247). */
+export const Oacs = {
+  security: 1 << 0,
+  formatNvm: 1 << 1,
+  firmware: 1 << 2,
+  namespaceManagement: 1 << 3,
+  deviceSelfTest: 1 << 4,
+  directives: 1 << 5,
+  doorbellBufferConfig: 1 << 8,
+} as const;
+
 /** NVM command set opcodes: NVMe 1.4, figure 346. */
 export const NvmOpcode = {
   flush: 0x00,
