@@ -116,16 +116,18 @@ test("a browser that gives no more room in the middle of writes keeps all that i
   persistent,
 }) => {
   test.setTimeout(240_000);
-  let page = await persistent.open();
+  let page = await persistent.open("about:blank");
+  const session = await page.context().newCDPSession(page);
+  const origin = new URL(persistent.baseUrl).origin;
+  // Room for less than MOST pieces, whatever the rest takes: what the browser tells of that is an estimate. Before the
+  // page opens its databases, because Chromium hands out what room it remembers for half a minute.
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100e6 });
+  await page.goto("/");
   await booted(page);
   const { output: sum } = await exec(
     page,
     "dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null && md5sum < /tmp/data",
   );
-  const session = await page.context().newCDPSession(page);
-  const origin = new URL(persistent.baseUrl).origin;
-  // Room for less than MOST pieces, whatever the rest takes: what the browser tells of that is an estimate.
-  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100e6 });
   let acknowledged = 0;
   for (; acknowledged < MOST; acknowledged++) {
     const { exitCode } = await page.evaluate(
