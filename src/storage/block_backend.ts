@@ -9,6 +9,8 @@ export interface BlockBackend {
   readonly chunkCount: number;
   /** Present when the backend stores small changes more cheaply than whole chunks. */
   readonly journal?: JournalTraits | undefined;
+  /** Present when content can be read without waiting, straight into the caller's memory. */
+  readonly direct?: DirectReads | undefined;
 
   /** The chunks that exist, ascending. Called once, when the disk is opened. */
   list(): Promise<number[]>;
@@ -35,6 +37,17 @@ export interface ChunkChange {
    * does not hold counts as zeroes. It may then store these alone. Without a journal it means nothing.
    */
   readonly blocks?: readonly number[] | undefined;
+}
+
+/** Reading without a copy in between, of storage that answers at once. */
+export interface DirectReads {
+  /** Reads of fewer bytes each are not worth it: then a whole chunk should be read, and kept. */
+  readonly leastBytes: number;
+  /**
+   * Fills `target`, which may be shared memory, with the content of an existing chunk from its byte `within` on. Throws
+   * StorageError; `target` then holds anything.
+   */
+  readInto(chunk: number, within: number, target: Uint8Array): void;
 }
 
 /** When a change is worth the journal. The records must be folded into their chunk some time: commit it whole. */

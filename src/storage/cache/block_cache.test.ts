@@ -630,3 +630,77 @@ describe("durability", () => {
     await expect(cache.close()).rejects.toMatchObject({ kind: "no-space" });
   });
 });
+
+describe("on storage that is read directly", () => {
+  const direct = async (fails = () => false) => {
+    const store: MemoryStore = new Map([5, 6, 7].map(chunk => [chunk, bytes(CHUNK, chunk)]));
+    const passed: [number, number, number][] = [];
+    const readInto = (chunk: number, within: number, target: Uint8Array) => {
+      passed.push([chunk, within, target.length]);
+      if (fails()) throw new StorageError("io", "injected");
+      target.set((store.get(chunk) as Uint8Array).subarray(within, within + target.length));
+    };
+    const backend = Object.assign(new MemoryBackend(CHUNK, CHUNKS, store), {
+      direct: { leastBytes: 1024, readInto },
+    });
+    const scheduler = new ManualScheduler();
+    return { cache: await BlockCache.open(backend, { cacheBytes: 16 * CHUNK, scheduler }), passed };
+  };
+
+  it("a first read of a chunk goes past the cache, the next one brings it in", async () => {
+    const { cache, passed } = await direct();
+    const guest = new Uint8Array(2 * CHUNK);
+    expect(cache.tryRead(5 * CHUNK + 512, vectorOf(guest))).toBe(true);
+    expect(guest).toEqual(
+      Uint8Array.from({ length: 2 * CHUNK }, (_, i) => 5 + Math.floor((i + 512) / CHUNK)),
+    );
+    expect(passed).toEqual([
+      [5, 512, CHUNK - 512],
+      [6, 0, CHUNK],
+      [7, 0, 512],
+    ]);
+    expect(cache.counters()).toMatchObject({ residentBytes: 0, hits: 1, misses: 0 });
+    // The end of chunk 7 is still to come: a reader in order has not been there twice.
+    expect(cache.tryRead(7 * CHUNK + 512, vectorOf(new Uint8Array(CHUNK - 512)))).toBe(true);
+    expect(cache.tryRead(7 * CHUNK, vectorOf(new Uint8Array(CHUNK)))).toBe(false);
+    expect(await read(cache, 7 * CHUNK, CHUNK)).toEqual(bytes(CHUNK, 7));
+    expect(cache.counters().residentBytes).toBe(CHUNK);
+    expect(passed).toHaveLength(4);
+  });
+
+  it("short reads, and those into many pieces, bring chunks in", async () => {
+    const { cache, passed } = await direct();
+    expect(cache.tryRead(5 * CHUNK, vectorOf(new Uint8Array(512)))).toBe(false);
+    expect(cache.tryRead(5 * CHUNK, vectorOf(new Uint8Array(2048), [512, 512, 512]))).toBe(false);
+    expect(await read(cache, 5 * CHUNK, 512)).toEqual(bytes(512, 5));
+    expect(passed).toEqual([]);
+  });
+
+  it("a failed read is tried again through memory", async () => {
+    const { cache, passed } = await direct(() => true);
+    expect(await read(cache, 5 * CHUNK, CHUNK)).toEqual(bytes(CHUNK, 5));
+    expect(passed).toEqual([[5, 0, CHUNK]]);
+    expect(cache.counters()).toMatchObject({ residentBytes: CHUNK, misses: 1 });
+  });
+
+  it("what was written whole and is durable gives its memory back; what was read since stays", async () => {
+    const { cache, passed } = await direct();
+    await write(cache, 10 * CHUNK, bytes(2 * CHUNK, 9));
+    await write(cache, 12 * CHUNK + 1, bytes(CHUNK - 1, 9));
+    await read(cache, 11 * CHUNK, 1);
+    await cache.flush();
+    expect(cache.counters()).toMatchObject({ residentBytes: 2 * CHUNK, dirtyBytes: 0 });
+    expect(await read(cache, 10 * CHUNK, CHUNK)).toEqual(bytes(CHUNK, 9));
+    expect(passed).toEqual([[10, 0, CHUNK]]);
+  });
+
+  it("what is written while it is committed stays in memory", async () => {
+    const { cache } = await direct();
+    await write(cache, 10 * CHUNK, bytes(CHUNK, 1));
+    const flush = cache.flush();
+    await write(cache, 10 * CHUNK, bytes(CHUNK, 2));
+    await flush;
+    expect(await read(cache, 10 * CHUNK, CHUNK)).toEqual(bytes(CHUNK, 2));
+    expect(cache.counters()).toMatchObject({ residentBytes: CHUNK, dirtyBytes: CHUNK });
+  });
+});

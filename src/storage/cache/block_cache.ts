@@ -1,10 +1,10 @@
-import { type BlockBackend, StorageError } from "../block_backend.ts";
+import { type BlockBackend, type DirectReads, StorageError } from "../block_backend.ts";
 import type { BlockDevice } from "../block_device.ts";
 import type { IoVector } from "../io_vector.ts";
 import { type Scheduler, systemScheduler } from "../scheduler.ts";
 import { defaultCacheBytes } from "./cache_size.ts";
 import { ChunkLoader } from "./chunk_loader.ts";
-import { ChunkTable } from "./chunk_table.ts";
+import { ChunkTable, PASSED, WRITTEN_WHOLE } from "./chunk_table.ts";
 import { ReadAhead } from "./read_ahead.ts";
 import { type Intent, Reservations } from "./reservations.ts";
 import { WriteBack } from "./write_back.ts";
@@ -64,6 +64,7 @@ export interface CacheCounters {
 export class BlockCache implements BlockDevice {
   readonly byteLength: number;
   readonly #backend: BlockBackend;
+  readonly #direct: DirectReads | undefined;
   readonly #scheduler: Scheduler;
   readonly #table: ChunkTable;
   readonly #loader: ChunkLoader;
@@ -93,6 +94,7 @@ export class BlockCache implements BlockDevice {
     const claimLimit = Math.min(capacity - 2, Math.max(2, Math.floor(dirtyBytes / chunkBytes)));
     this.byteLength = chunkBytes * chunkCount;
     this.#backend = backend;
+    this.#direct = backend.direct;
     this.#scheduler = scheduler;
     this.#chunkBytes = chunkBytes;
     this.#table = new ChunkTable(chunkBytes, chunkCount, capacity, claimLimit);
@@ -156,14 +158,18 @@ export class BlockCache implements BlockDevice {
     const table = this.#table;
     const first = Math.floor(offset / this.#chunkBytes);
     const last = Math.floor((offset + into.byteLength - 1) / this.#chunkBytes);
+    let passes = false;
     for (let chunk = first; chunk <= last; chunk++) {
-      if (this.#closed || table.isMissing(chunk)) {
+      if (!this.#closed && !table.isMissing(chunk)) continue;
+      if (this.#closed || !this.#mayPass(chunk, into)) {
         this.#misses += 1;
         return false;
       }
+      passes = true;
     }
+    if (!passes) this.#copy(offset, into, false);
+    else if (!this.#readPast(offset, into, first, last)) return false;
     this.#hits += 1;
-    this.#copy(offset, into, false);
     this.#writeBack.guestActive = true;
     this.#readAhead.hit(first, last);
     return true;
@@ -189,6 +195,7 @@ export class BlockCache implements BlockDevice {
     for (let chunk = first; chunk <= last; chunk++) {
       const start = chunk * this.#chunkBytes;
       const end = Math.min(this.#chunkBytes, offset + from.byteLength - start);
+      if (offset <= start && end === this.#chunkBytes) this.#table.flags[chunk] |= WRITTEN_WHOLE;
       this.#writeBack.markDirty(chunk, Math.max(0, offset - start), end);
     }
     this.#writeBack.pump();
@@ -316,6 +323,33 @@ export class BlockCache implements BlockDevice {
     }
   }
 
+  #mayPass(chunk: number, { byteLength, count }: IoVector): boolean {
+    if (!this.#direct || byteLength < this.#direct.leastBytes * count) return false;
+    return (this.#table.flags[chunk] & PASSED) === 0;
+  }
+
+  /**
+   * Reads what is not in memory straight into the guest's: the first of several reads of a chunk is often the only one,
+   * and costs half without memory of its own. False when storage failed; prepare() then meets the error.
+   */
+  #readPast(offset: number, into: IoVector, first: number, last: number): boolean {
+    const { flags } = this.#table;
+    const end = offset + into.byteLength;
+    for (let chunk = first; chunk <= last; chunk++) {
+      if (this.#table.isMissing(chunk) && end >= (chunk + 1) * this.#chunkBytes) flags[chunk] |= PASSED;
+    }
+    try {
+      this.#copy(offset, into, false);
+      return true;
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      for (let chunk = first; chunk <= last; chunk++)
+        if (this.#table.isMissing(chunk)) flags[chunk] |= PASSED;
+      this.#misses += 1;
+      return false;
+    }
+  }
+
   #readyToZeroPart(chunk: number, claims: number): boolean {
     const table = this.#table;
     if (table.isMissing(chunk)) return false;
@@ -358,13 +392,18 @@ export class BlockCache implements BlockDevice {
         const length = Math.min(left, chunkBytes - within);
         const buffer = table.buffers[chunk];
         if (toDisk) buffer!.set(memory.subarray(at, at + length), within);
-        else if (!buffer) memory.fill(0, at, at + length);
+        else if (!buffer) this.#readAbsent(chunk, within, memory.subarray(at, at + length));
         else memory.set(length === chunkBytes ? buffer : buffer.subarray(within, within + length), at);
         at += length;
         within += length;
         left -= length;
       }
     }
+  }
+
+  #readAbsent(chunk: number, within: number, target: Uint8Array): void {
+    if (this.#table.isMissing(chunk)) this.#direct!.readInto(chunk, within, target);
+    else target.fill(0);
   }
 
   async #reserve(intent: Intent, chunks: readonly number[]): Promise<void> {

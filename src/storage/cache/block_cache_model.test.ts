@@ -55,6 +55,8 @@ const scenario = fc.record({
     }),
     { nil: undefined },
   ),
+  /** Whether it reads straight into the guest's memory, and fails every third time, or not at all. */
+  direct: fc.option(fc.record({ leastBytes: fc.constantFrom(1, 64, 700) }), { nil: undefined }),
   segments: fc.array(fc.integer({ min: 1, max: 700 }), { maxLength: 4 }),
 });
 
@@ -122,7 +124,7 @@ function hash(bytes: Uint8Array): string {
 
 it("is a flat disk to its clients, and keeps what it flushed, over a backend that is slow and fails", async () => {
   await fc.assert(
-    fc.asyncProperty(scenario, async ({ clients, answers, journal, segments }) => {
+    fc.asyncProperty(scenario, async ({ clients, answers, journal, direct, segments }) => {
       const store: MemoryStore = new Map();
       const model = new Model();
       let request = 0;
@@ -131,10 +133,16 @@ it("is a flat disk to its clients, and keeps what it flushed, over a backend tha
         if (kind === 3) throw new StorageError("io", "injected");
         for (let turns = 0; turns < kind; turns++) await later();
       };
-      const backend = new FaultBackend(new MemoryBackend(CHUNK, CHUNKS, store, journal), {
+      const faulty = new FaultBackend(new MemoryBackend(CHUNK, CHUNKS, store, journal), {
         read: answer,
         commit: answer,
       });
+      const readInto = (chunk: number, within: number, target: Uint8Array) => {
+        target.fill(0xdd);
+        if (request++ % 3 === 2) throw new StorageError("io", "injected");
+        target.set((store.get(chunk) as Uint8Array).subarray(within, within + target.length));
+      };
+      const backend = Object.assign(faulty, { direct: direct && { ...direct, readInto } });
       const cache = await BlockCache.open(backend, {
         cacheBytes: CACHE_CHUNKS * CHUNK,
         dirtyBytes: DIRTY_CHUNKS * CHUNK,

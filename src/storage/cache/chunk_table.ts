@@ -12,9 +12,13 @@ const REFERENCED = 16;
 export const READ_AHEAD_MARK = 32;
 /** The backend's journal holds blocks of it, or may: it stays dirty until it was committed as a whole. */
 export const JOURNALED = 64;
+/** Its end was read without the chunk coming into memory: the next read brings it in. */
+export const PASSED = 128;
+/** All of its content came with one write, and none of it was read since. */
+export const WRITTEN_WHOLE = 256;
 
-/** Evicted buffers that are kept for the next write: allocating and zeroing a fresh one costs more than the copy. */
-const MAX_FREE_BUFFERS = 16;
+/** Buffers of chunks that left memory, kept for the next write: allocating and zeroing a fresh one costs more than the copy. */
+const MAX_FREE_BUFFERS = 64;
 
 /**
  * What the cache knows of each chunk: its buffer if it is in memory, its flags, and who needs it to stay. Bounds the
@@ -35,7 +39,7 @@ export class ChunkTable {
   /** Most chunks that may be claimed at present; at most `claimLimit`. */
   claimTarget: number;
   readonly buffers: (Uint8Array<ArrayBuffer> | undefined)[];
-  readonly flags: Uint8Array;
+  readonly flags: Uint16Array;
 
   /** Chunks in memory. */
   resident = 0;
@@ -65,7 +69,7 @@ export class ChunkTable {
     this.claimLimit = claimLimit;
     this.claimTarget = claimLimit;
     this.buffers = new Array(chunkCount).fill(undefined);
-    this.flags = new Uint8Array(chunkCount);
+    this.flags = new Uint16Array(chunkCount);
     this.#readPins = new Uint16Array(chunkCount);
     this.#writePins = new Uint16Array(chunkCount);
     this.#clock = new Int32Array(capacity).fill(-1);
@@ -98,7 +102,7 @@ export class ChunkTable {
 
   /** Marks a chunk as used, for CLOCK. */
   touch(chunk: number): void {
-    this.flags[chunk] |= REFERENCED;
+    this.flags[chunk] = (this.flags[chunk] | REFERENCED) & ~WRITTEN_WHOLE;
   }
 
   setFlags(chunk: number, set: number, clear: number): void {
@@ -112,7 +116,7 @@ export class ChunkTable {
     if ((this.flags[chunk] & (STORED | DROPPED)) !== STORED) this.allocated += 1;
     const held = this.isHeld(chunk);
     this.buffers[chunk] = buffer;
-    this.flags[chunk] = (this.flags[chunk] & ~DROPPED) | REFERENCED;
+    this.flags[chunk] = (this.flags[chunk] & ~(DROPPED | PASSED | WRITTEN_WHOLE)) | REFERENCED;
     const place = this.#empty[this.capacity - this.resident - 1];
     this.#place[chunk] = place;
     this.#clock[place] = chunk;
@@ -174,6 +178,13 @@ export class ChunkTable {
       else this.#removeBuffer(chunk);
     }
     return target >= 0;
+  }
+
+  /** Takes a chunk out of memory that came with one write, if its content is durable and nobody needs it here. */
+  releaseWritten(chunk: number): void {
+    const flags = this.flags[chunk];
+    if ((flags & WRITTEN_WHOLE) === 0 || flags & (DIRTY | COMMITTING) || !this.buffers[chunk]) return;
+    if (this.#readPins[chunk] === 0 && this.#writePins[chunk] === 0) this.#removeBuffer(chunk);
   }
 
   pinForRead(chunk: number): void {

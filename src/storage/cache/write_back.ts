@@ -253,6 +253,8 @@ export class WriteBack {
     this.commits += 1;
     this.committedBytes += bytes;
     this.#dirty.committed(running);
+    // What can be read again at once need not be kept: memory that is in use already takes the next writes.
+    if (this.#backend.direct) for (const { chunk } of changes) this.#table.releaseWritten(chunk);
     if (bytes >= COMMIT_BYTES && !changes.some(({ blocks }) => blocks)) {
       this.#limit.committed(bytes / this.#table.chunkBytes, ms);
     }

@@ -2,7 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StorageError } from "../block_backend.ts";
 import type { NewDisk } from "../disk_store.ts";
-import { CHUNK_BYTES, CHUNK_COUNT, describeDiskStore, filled } from "../testing/conformance.ts";
+import {
+  CHUNK_BYTES,
+  CHUNK_COUNT,
+  describeDirectReads,
+  describeDiskStore,
+  filled,
+} from "../testing/conformance.ts";
 import { Crash, type CrashingFile, crashingFiles } from "../testing/crashing_files.ts";
 import { crc32 } from "./crc32.ts";
 import { OpfsBackend } from "./opfs_backend.ts";
@@ -16,6 +22,10 @@ describeDiskStore("OpfsBackend over files in memory", async lbaBytes => {
     reopen: async () => OpfsBackend.openFiles("test", files),
   };
 });
+
+describeDirectReads("OpfsBackend over files in memory", async () => ({
+  backend: OpfsBackend.openFiles("test", crashingFiles(), geometry),
+}));
 
 /** A small disk, so that crashes meet every kind of step often. */
 const SMALL_COUNT = 8;

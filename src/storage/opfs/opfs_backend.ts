@@ -1,4 +1,4 @@
-import { type ChunkChange, StorageError } from "../block_backend.ts";
+import { type ChunkChange, type DirectReads, StorageError } from "../block_backend.ts";
 import { checkChanges, checkChunks } from "../chunk_checks.ts";
 import {
   type DiskMetadata,
@@ -36,8 +36,10 @@ const SPARE_SLOTS = 16;
  * happens. The slots of what it replaced are free from then on. The files are locked by the browser as long as they
  * are open.
  */
-export class OpfsBackend implements DiskStore {
+export class OpfsBackend implements DiskStore, DirectReads {
+  readonly leastBytes = 64 * 1024;
   readonly chunkBytes: number;
+  readonly direct: DirectReads = this;
   readonly #name: string;
   readonly #files: DiskFiles;
   readonly #log: IndexLog;
@@ -105,6 +107,16 @@ export class OpfsBackend implements DiskStore {
     return this.#use("Reading from", () => chunks.map(chunk => this.#readChunk(chunk)));
   }
 
+  readInto(chunk: number, within: number, target: Uint8Array): void {
+    this.#checkOpen();
+    checkChunks(this, [chunk]);
+    this.#use("Reading from", () => {
+      const slot = this.#map.slotOf(chunk);
+      if (slot === undefined) target.fill(0);
+      else this.#readSlot(chunk, slot * this.chunkBytes + within, target);
+    });
+  }
+
   async commit(changes: readonly ChunkChange[]): Promise<void> {
     this.#checkOpen();
     checkChanges(this, changes);
@@ -133,14 +145,17 @@ export class OpfsBackend implements DiskStore {
     const slot = this.#map.slotOf(chunk);
     if (slot === undefined) return undefined;
     const data = new Uint8Array(this.chunkBytes);
-    const length = this.#files.data.read(data, { at: slot * this.chunkBytes });
-    if (length !== this.chunkBytes) {
+    this.#readSlot(chunk, slot * this.chunkBytes, data);
+    return data;
+  }
+
+  #readSlot(chunk: number, at: number, target: Uint8Array): void {
+    if (this.#files.data.read(target, { at }) !== target.length) {
       throw new StorageError(
         "io",
         `Chunk ${chunk} of disk "${this.#name}" is damaged: its file is too short.`,
       );
     }
-    return data;
   }
 
   #commit(changes: readonly ChunkChange[]): void {

@@ -3,8 +3,8 @@
  * is one as it stands and a test can put files of its own (with crashes in them) beneath the same code.
  */
 export interface SyncFile {
-  /** Reads into `buffer` from byte `at` on; returns how many bytes there were. */
-  read(buffer: Uint8Array<ArrayBuffer>, options: { at: number }): number;
+  /** Reads into `buffer`, which may be shared memory, from byte `at` on; returns how many bytes there were. */
+  read(buffer: Uint8Array, options: { at: number }): number;
   /** Writes all of `data` at byte `at`, making the file longer where needed; returns how many bytes were written. */
   write(data: Uint8Array<ArrayBuffer>, options: { at: number }): number;
   truncate(byteLength: number): void;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
-import { type BlockBackend, type ChunkChange, StorageError } from "../block_backend.ts";
+import { type BlockBackend, type ChunkChange, type DirectReads, StorageError } from "../block_backend.ts";
 import type { DiskStore } from "../disk_store.ts";
 
 /** The geometry that a backend under test is opened with. */
@@ -294,6 +294,52 @@ export function describeDiskStore(
       }
       expect(backend.chunkCount).toBe(CHUNK_COUNT);
       await backend.close();
+    });
+  });
+}
+
+/** What every backend must do that reads straight into its caller's memory. `open` gives an empty disk each time. */
+export function describeDirectReads(
+  name: string,
+  open: () => Promise<{ readonly backend: DiskStore & { readonly direct: DirectReads } }>,
+): void {
+  describe(`${name} as storage that is read directly`, () => {
+    const content = Uint8Array.from({ length: CHUNK_BYTES }, (_, i) => i * 7);
+
+    it("fills shared memory with any part of a chunk, and nothing around it", async () => {
+      const { backend } = await open();
+      await backend.commit([{ chunk: 3, data: content }]);
+      const guest = new Uint8Array(new SharedArrayBuffer(CHUNK_BYTES + 2)).fill(0xee);
+      for (const [within, length] of [
+        [0, CHUNK_BYTES],
+        [1, 1],
+        [100, CHUNK_BYTES - 100],
+      ]) {
+        backend.direct.readInto(3, within, guest.subarray(1, 1 + length));
+        expect(guest.slice(1, 1 + length)).toEqual(content.slice(within, within + length));
+        expect([guest[0], guest[CHUNK_BYTES + 1]]).toEqual([0xee, 0xee]);
+      }
+      await backend.close();
+    });
+
+    it("sees each commit at once", async () => {
+      const { backend } = await open();
+      const now = new Uint8Array(4);
+      await backend.commit([{ chunk: 0, data: filled(1) }]);
+      await backend.commit([
+        { chunk: 0, data: filled(2) },
+        { chunk: 1, data: filled(3) },
+      ]);
+      backend.direct.readInto(0, 0, now);
+      expect(now).toEqual(new Uint8Array(4).fill(2));
+      await backend.close();
+    });
+
+    it("refuses chunks beyond the disk, and everything once it is closed", async () => {
+      const { backend } = await open();
+      expect(() => backend.direct.readInto(CHUNK_COUNT, 0, new Uint8Array(1))).toThrow(RangeError);
+      await backend.close();
+      expect(() => backend.direct.readInto(0, 0, new Uint8Array(1))).toThrow(StorageError);
     });
   });
 }
