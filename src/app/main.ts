@@ -27,7 +27,11 @@ async function openMachine(settings: MachineSettings): Promise<Machine> {
     const fake = new URLSearchParams(location.search).get("fake");
     if (fake !== null) return (await import("./testing/fake_machine.ts")).createFakeMachine(settings, fake);
   }
-  return createMachine(settings);
+  // Asked for only when it is used: a browser that forbids storage throws.
+  return createMachine(settings, {
+    getItem: key => localStorage.getItem(key),
+    setItem: (key, value) => localStorage.setItem(key, value),
+  });
 }
 
 /** In place of the terminal: why there is no machine. */

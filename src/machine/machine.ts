@@ -21,6 +21,7 @@ import type {
 import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
+import { DriveHealth, type Memory } from "./drive_health.ts";
 import { ImageStore } from "./images.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
@@ -46,8 +47,9 @@ const TAKEN_OVER = "Another tab has taken this machine's disks over.";
 /** How long a worker has for an answer before it counts as hanging. */
 const ANSWER_TIMEOUT_MS = 5000;
 
-export function createMachine(settings: MachineSettings): Machine {
-  return new WorkerMachine(settings);
+/** `memory` keeps the drive's SMART counters over visits; without it they start anew with each page. */
+export function createMachine(settings: MachineSettings, memory?: Memory): Machine {
+  return new WorkerMachine(settings, memory);
 }
 
 /** One life of the guest, from power on to reset. Its worker ends with it. */
@@ -92,10 +94,12 @@ class WorkerMachine implements Machine {
       if (this.#state === "running") await answered(this.exec("sync"));
     },
   });
+  readonly #health: DriveHealth;
   readonly #ownership = new Ownership(() => this.#handOver());
 
-  constructor(settings: MachineSettings) {
+  constructor(settings: MachineSettings, memory: Memory = { getItem: () => null, setItem: () => {} }) {
     this.settings = settings;
+    this.#health = new DriveHealth(memory);
     this.#access = settings.diskAccess;
     // Whoever does not ask for `ready` hears of a failure by the state event.
     this.#ready.promise.catch(() => {});
@@ -283,6 +287,7 @@ class WorkerMachine implements Machine {
     const signals = MachineSignals.create();
     signals.timesExits = this.#signals.timesExits;
     const nvme = new SharedState(signals);
+    this.#health.begin(nvme, !this.readOnly);
     const virtio = disks.some(disk => disk.virtio) ? new VirtioSharedState(signals) : undefined;
     const devices = { signals: signals.buffer, nvme: nvme.buffer, ...(virtio && { virtio: virtio.buffer }) };
     const serial = [new MessageChannel(), new MessageChannel()] as const;

@@ -9,13 +9,14 @@ import { CompletionPoster } from "./completion_poster.ts";
 import { CompletionQueues } from "./completion_queues.ts";
 import { ControllerRegisters } from "./controller_registers.ts";
 import { Doorbells } from "./doorbells.ts";
+import { Health } from "./health.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import { type AdminQueueLocation, Lifecycle } from "./lifecycle.ts";
 import type { NamespaceInfo } from "./namespace.ts";
 import { publishQueues } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, type SharedState } from "./shared_state.ts";
-import { Register } from "./spec/registers.ts";
+import { NSSR_MAGIC, Register } from "./spec/registers.ts";
 import { SubmissionQueues } from "./submission_queues.ts";
 
 /** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
@@ -57,6 +58,8 @@ export class NvmeController {
   readonly #poster: CompletionPoster;
   readonly #doorbells: Doorbells;
   readonly #lifecycle: Lifecycle;
+  readonly #health: Health;
+  readonly #now: () => number;
 
   constructor(options: ControllerOptions) {
     const { memory, shared, host } = options;
@@ -76,13 +79,18 @@ export class NvmeController {
     this.#interrupts = interrupts;
     this.#submissionQueues = submissionQueues;
     this.#shadows = shadows;
+    const now = () => host.now();
+    this.#health = new Health(shared, host.now());
+    this.#now = now;
     this.#admin = new AdminExecutor({
       ...options,
       ...queues,
+      health: this.#health,
       notifyServer,
+      fail: () => this.#lifecycle.fail(),
       memoryWritten,
       configureCoalescing: (feature, vectors) => interrupts.coalescing.configure(feature, vectors),
-      now: () => host.now(),
+      now,
     });
     this.#poster = new CompletionPoster({
       ...queues,
@@ -104,6 +112,9 @@ export class NvmeController {
       shared,
       registers: this.#registers,
       notifyServer,
+      shutDown: () => {
+        this.#health.inUse = false;
+      },
       enabled: location => this.#enabled(location),
       resetting: () => this.#resetting(),
       epochBegun: () => {
@@ -125,7 +136,10 @@ export class NvmeController {
   readRegister(offset: number): number {
     addCounter(this.#shared.counters, Counter.mmioExits);
     if (offset === Register.INTMS || offset === Register.INTMC) return this.#interrupts.mask;
-    if (offset === Register.CSTS) this.#lifecycle.takeAcknowledgements();
+    if (offset === Register.CSTS) {
+      this.#lifecycle.takeAcknowledgements();
+      this.#admin.checkKeepAlive();
+    }
     return this.#registers.read(offset);
   }
 
@@ -147,6 +161,9 @@ export class NvmeController {
       case Register.CC:
         this.#lifecycle.configure(value);
         return;
+      case Register.NSSR:
+        if (value >>> 0 === NSSR_MAGIC) this.#lifecycle.resetSubsystem();
+        return;
       default:
         this.#registers.write(offset, value);
     }
@@ -157,6 +174,7 @@ export class NvmeController {
   #enabled({ sqBase, sqEntries, cqBase, cqEntries }: AdminQueueLocation): void {
     const trace = this.#shared.vcpuTrace;
     const queue = new AdminQueue(this.#memory, sqBase, sqEntries, cqBase, cqEntries, trace);
+    this.#health.inUse = true;
     this.#admin.start(queue);
     this.#completionQueues.restart(queue.cq);
   }
@@ -195,7 +213,9 @@ export class NvmeController {
     shared.addControl(Control.SAFE_POINTS);
     this.#lifecycle.takeAcknowledgements();
     this.#poster.take();
+    this.#admin.checkKeepAlive();
     this.#admin.run();
+    this.#health.sample(this.#submissionQueues.isBusy(this.#shadows), this.#now);
     if (this.#shadows.enabled) {
       this.#shadows.readHeads(this.#completionQueues.io);
       this.#shadows.sweep(idle);

@@ -1,4 +1,4 @@
-import { CAP_HIGH, CAP_LOW, PAGE_MASK, Register, VERSION } from "./spec/registers.ts";
+import { CAP_HIGH, CAP_LOW, ControllerStatus, PAGE_MASK, Register, VERSION } from "./spec/registers.ts";
 
 /** The registers that hold what was written to them, and CSTS (NVMe 1.4, section 3.1). What they cause is elsewhere. */
 export class ControllerRegisters {
@@ -46,9 +46,12 @@ export class ControllerRegisters {
     }
   }
 
-  /** A 32-bit write to one of the admin queue's registers; others are ignored. */
+  /** A 32-bit write to one of the admin queue's registers, or to CSTS; others are ignored. */
   write(offset: number, value: number): void {
     switch (offset) {
+      case Register.CSTS:
+        this.csts &= ~(value & ControllerStatus.NSSRO);
+        return;
       case Register.AQA:
         this.#aqa = value & 0x0fff0fff;
         return;

@@ -12,6 +12,8 @@ export interface LifecycleOptions {
   readonly shared: SharedState;
   readonly registers: ControllerRegisters;
   readonly notifyServer: () => void;
+  /** A shutdown is complete: all data is durable. */
+  readonly shutDown: () => void;
   /** The controller is enabled, with these admin queues. */
   readonly enabled: (queues: AdminQueueLocation) => void;
   /** A reset begins: all queues, features and requests die here. The new epoch is not announced yet. */
@@ -102,11 +104,31 @@ export class Lifecycle {
     this.#options.epochBegun();
   }
 
+  /**
+   * NVM subsystem reset (section 7.3.1): as CC.EN 1 → 0, and all registers are back at their initial values, but for
+   * RDY, which falls when DMA is over, and NSSRO, which tells what has happened. PCI configuration is left as it is.
+   */
+  resetSubsystem(): void {
+    const ready = this.#registers.csts & ControllerStatus.RDY;
+    this.startReset();
+    this.#registers.clear();
+    this.#registers.csts = ready | ControllerStatus.NSSRO;
+  }
+
+  /** The controller can do nothing for its host any more until it is reset: all that goes on ends, as with a reset. */
+  fail(): void {
+    if (this.#resetting) return;
+    this.#options.resetting();
+    this.#shared.addControl(Control.EPOCH);
+    this.#options.epochBegun();
+    this.#registers.csts |= ControllerStatus.CFS;
+  }
+
   #finishReset(): void {
     this.#resetting = false;
     this.#options.drain();
     // A shutdown may have been notified since.
-    this.#registers.csts &= ControllerStatus.SHST_MASK;
+    this.#registers.csts &= ControllerStatus.SHST_MASK | ControllerStatus.NSSRO;
     if (this.#enableWhenReset) this.#enable();
   }
 
@@ -130,7 +152,10 @@ export class Lifecycle {
     ) {
       // "Complete" would be a lie when data could not be saved; the host is told, and its driver times out.
       if (shared.getControl(Control.SHUTDOWN_FAILED) !== 0) registers.csts |= ControllerStatus.CFS;
-      else registers.csts = (registers.csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_COMPLETE;
+      else {
+        registers.csts = (registers.csts & ~ControllerStatus.SHST_MASK) | ControllerStatus.SHST_COMPLETE;
+        this.#options.shutDown();
+      }
     }
   }
 }

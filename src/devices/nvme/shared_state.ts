@@ -7,6 +7,8 @@ import { CommonControl, SharedDeviceState, type SharedLayout } from "../shared_d
 export const MAX_IO_QUEUES = 16;
 
 const OWN = CommonControl.FIRST;
+/** Words of Control.HEALTH. */
+export const HEALTH_WORDS = 8;
 /** Controller-wide words (indices of 32-bit words). */
 export const Control = {
   ...CommonControl,
@@ -30,8 +32,12 @@ export const Control = {
   /** Server: the format it has finished, and the command's status. */
   FORMAT_ACK: OWN + 10,
   FORMAT_STATUS: OWN + 11,
+  /** vCPU: commands taken from one queue in its turn (feature 01h); 0 for no limit. */
+  ARBITRATION_BURST: OWN + 12,
+  /** vCPU: health.ts has the words from here on. */
+  HEALTH: OWN + 13,
   /** Server: KiB that namespace 1, 2, … take (thin provisioning). */
-  ALLOCATED_KIB: OWN + 12,
+  ALLOCATED_KIB: OWN + 13 + HEALTH_WORDS,
 } as const;
 export const MAX_NAMESPACES = 16;
 const CONTROL_WORDS = Control.ALLOCATED_KIB + MAX_NAMESPACES;

@@ -151,7 +151,7 @@ it("names for each thing that is there a test that is there", () => {
     for (const reference of references) {
       if (!reference) throw new Error(`no test is named for ${JSON.stringify(row)}`);
       const [, path, title] = reference;
-      const file = new URL(path.startsWith("e2e/") ? path : `src/devices/nvme/${path}`, root);
+      const file = new URL(/^(e2e|src)\//.test(path) ? path : `src/devices/nvme/${path}`, root);
       expect(existsSync(file), path).toBe(true);
       expect(readFileSync(file, "utf8"), path).toContain(title);
     }

@@ -2,6 +2,7 @@ import { addCounter, Counter } from "../../../trace/counters.ts";
 import type { Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
+import type { Health } from "../health.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
 import { Control, type SharedState } from "../shared_state.ts";
@@ -11,14 +12,16 @@ import { Status, type StatusCode } from "../spec/status.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
 import type { AdminCommand } from "./admin_command.ts";
 import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
-import { type AsyncEvent, AsyncEvents } from "./async_events.ts";
+import { AsyncEvent, AsyncEvents } from "./async_events.ts";
 import { type AdminCommandEntry, adminCommands } from "./commands.ts";
 import { ErrorLog } from "./error_log.ts";
-import { Features } from "./features.ts";
+import { arbitrationBurst, Features } from "./features.ts";
 import { FormatState } from "./format_state.ts";
 import type { ControllerIdentity } from "./identify.ts";
+import { KeepAlive } from "./keep_alive.ts";
 import type { LogSources } from "./log_pages.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
+import { TemperatureWatch } from "./temperature.ts";
 
 export interface AdminExecutorOptions {
   readonly memory: GuestMemory;
@@ -34,6 +37,9 @@ export interface AdminExecutorOptions {
   readonly memoryWritten: (start: number, end: number) => void;
   /** The values of feature 08h and 09h. */
   readonly configureCoalescing: (feature: number, uncoalescedVectors: ReadonlySet<number>) => void;
+  readonly health: Health;
+  /** Sets Controller Fatal Status. */
+  readonly fail: () => void;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
@@ -48,13 +54,14 @@ export class AdminExecutor implements AdminServices {
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues: CompletionQueues;
-  readonly errorLog = new ErrorLog();
+  readonly errorLog: ErrorLog;
   readonly #options: AdminExecutorOptions;
   readonly #shared: SharedState;
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
   readonly #format: FormatState;
-  readonly #madeAt: number;
+  readonly #keepAlive = new KeepAlive();
+  readonly #temperature = new TemperatureWatch();
 
   // What dies with a reset.
   features: Features;
@@ -68,6 +75,7 @@ export class AdminExecutor implements AdminServices {
     this.namespaces = options.namespaces;
     this.msixVectors = options.msixVectors;
     this.completionQueues = options.completionQueues;
+    this.errorLog = new ErrorLog(options.health);
     this.#options = options;
     this.#shared = options.shared;
     this.#commands = adminCommands(options);
@@ -75,7 +83,6 @@ export class AdminExecutor implements AdminServices {
     this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
     this.#format = new FormatState(options.shared);
     this.features = this.#newFeatures();
-    this.#madeAt = options.now();
     this.featuresChanged();
   }
 
@@ -153,7 +160,18 @@ export class AdminExecutor implements AdminServices {
     this.asyncEvents.report(event);
   }
 
+  /** Section 7.12: a host that has gone silent loses its controller. */
+  checkKeepAlive(): void {
+    if (!this.#queue || !this.#keepAlive.isExpired(this.#options.now)) return;
+    this.errorLog.add(0, 0xffff, Status.keepAliveExpired, 0);
+    this.#options.fail();
+  }
+
   // --- AdminServices
+
+  keepAlive(): void {
+    this.#keepAlive.restart(this.#options.now);
+  }
 
   get ioQueuesExist(): boolean {
     return this.completionQueues.io.length > 0;
@@ -164,9 +182,10 @@ export class AdminExecutor implements AdminServices {
       counters: this.#shared.counters,
       errorLog: this.errorLog,
       firmwareRevision: this.identity.firmwareRevision,
-      temperatureThreshold: this.features.get(FeatureId.temperatureThreshold) & 0xffff,
+      health: this.#options.health,
+      temperatureThresholds: this.features.temperatureThresholds,
       adminEffects: Array.from(this.#commands, ([opcode, { effects }]) => [opcode, effects] as const),
-      poweredMs: this.#options.now() - this.#madeAt,
+      now: this.#options.now(),
     };
   }
 
@@ -212,7 +231,13 @@ export class AdminExecutor implements AdminServices {
   featuresChanged(): void {
     const { features } = this;
     this.#shared.setControl(Control.WRITE_CACHE, features.get(FeatureId.volatileWriteCache));
+    this.#shared.setControl(Control.ARBITRATION_BURST, arbitrationBurst(features.get(FeatureId.arbitration)));
     const coalescing = features.get(FeatureId.interruptCoalescing);
     this.#options.configureCoalescing(coalescing, features.uncoalescedVectors);
+    this.#keepAlive.configure(features.get(FeatureId.keepAliveTimer), this.#options.now);
+    const notices = features.get(FeatureId.asyncEventConfiguration);
+    if (this.#temperature.check(features.temperatureThresholds, notices)) {
+      this.asyncEvents.report(AsyncEvent.temperatureThreshold);
+    }
   }
 }

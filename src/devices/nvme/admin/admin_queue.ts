@@ -38,6 +38,8 @@ export interface AdminServices {
   resetShadow(kind: "sq" | "cq", qid: number): void;
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode;
   featuresChanged(): void;
+  /** The Keep Alive command has come. */
+  keepAlive(): void;
   /** The Format NVM command `cid` completes when the namespace, or all, is deleted. False while one is under way. */
   startFormat(nsid: number, cid: number): boolean;
   /** Moves data to where the command's PRPs point. */

@@ -56,7 +56,7 @@ describe("Identify (5.15)", () => {
     expect(Number(data.getBigUint64(280, true))).toBe(4096 * 512 + 500 * 4096); // TNVMCAP
     expect([data.getUint8(512), data.getUint8(513)]).toEqual([0x66, 0x44]); // SQES, CQES
     expect(data.getUint32(516, true)).toBe(3); // NN
-    expect(data.getUint16(520, true)).toBe(0b1100); // ONCS: Write Zeroes, Dataset Management
+    expect(data.getUint16(520, true)).toBe(0b11100); // ONCS: Select field, Write Zeroes, Dataset Management
     expect(data.getUint16(522, true)).toBe(0); // FUSES
     expect(data.getUint8(525) & 1).toBe(1); // VWC
     expect(data.getUint8(525) >> 1).toBe(3); // … Flush with NSID FFFFFFFFh
@@ -169,7 +169,7 @@ describe("Identify (5.15)", () => {
 describe("every admin command", () => {
   it("invalid opcodes, fused commands and SGLs are refused (4.2)", async () => {
     const rig = await enabled();
-    for (const opcode of [0x03, 0x0d, 0x10, 0x18, 0x81, 0xc0, 0xff]) {
+    for (const opcode of [0x03, 0x0f, 0x10, 0x11, 0x81, 0xc0, 0xff]) {
       expect((await rig.command({ opcode })).status).toBe(INVALID_OPCODE);
     }
     for (const flags of [1, 2, 0x40, 0x80]) {
@@ -262,7 +262,7 @@ describe("Get Log Page (5.14)", () => {
       Array.from({ length: 256 }, (_, opcode) => opcode).filter(
         opcode => (view.getUint32(from + opcode * 4, true) & 1) !== 0,
       );
-    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x7c, 0x80]);
+    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x18, 0x7c, 0x80]);
     expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0003); // LBCC, CSE: alone on the namespace
     expect(supported(1024)).toEqual([0, 1, 2, 8, 9]);
     const changes = [0, 1, 2, 8, 9].map(opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1);
@@ -380,6 +380,7 @@ describe("Features (5.13, 5.21)", () => {
     ["Interrupt Vector Configuration", 0x09, 0, 0x10000, 0x10000],
     ["Write Atomicity Normal", 0x0a, 0, 1, 1],
     ["Asynchronous Event Configuration", 0x0b, 0, 0x1f, 0x1f],
+    ["Keep Alive Timer", 0x0f, 0, 60_001, 60_001],
   ])("%s: default, set, get, select", async (_name, id, initial, written, kept) => {
     const rig = await enabled();
     expect(await get(rig, id)).toMatchObject({ status: 0, result: initial });
@@ -402,5 +403,34 @@ describe("Features (5.13, 5.21)", () => {
     }
     expect((await set(rig, 0x02, 1)).status).toBe(INVALID_FIELD);
     expect((await set(rig, 0x09, 1)).status).toBe(INVALID_FIELD);
+    expect((await set(rig, 0x05, 1 << 16)).status).toBe(INVALID_FIELD); // DULBE
+  });
+
+  it("none is a namespace's own (status 10Fh)", async () => {
+    const rig = await enabled();
+    const setOf = (nsid: number) => rig.command({ opcode: 0x09, nsid, cdw: [0x06, 0] });
+    expect((await setOf(1)).status).toBe(0x10f | DNR);
+    expect((await setOf(9)).status).toBe(INVALID_NAMESPACE);
+    expect((await get(rig, 0x06)).result).toBe(1);
+    expect((await setOf(0xffffffff)).status).toBe(0);
+    expect((await get(rig, 0x06)).result).toBe(0);
+  });
+
+  it("temperature thresholds: one over, one under, of the composite temperature alone (5.21.1.4)", async () => {
+    const rig = await enabled();
+    const UNDER = 1 << 20;
+    const read = async (which: number, select = 0) =>
+      (await rig.command({ opcode: 0x0a, cdw: [0x04 | (select << 8), which] })).result;
+    expect([await read(0), await read(UNDER)]).toEqual([343, 0]);
+    await set(rig, 0x04, 350);
+    await set(rig, 0x04, 280 | UNDER);
+    expect([await read(0), await read(UNDER)]).toEqual([350, 280]);
+    expect([await read(0, 1), await read(UNDER, 1)]).toEqual([343, 0]);
+    expect((await set(rig, 0x04, 351 | (0xf << 16))).status).toBe(0); // all sensors that there are
+    expect(await read(0)).toBe(351);
+    for (const impossible of [1 << 16, 2 << 20, 3 << 20]) {
+      expect((await set(rig, 0x04, 300 | impossible)).status).toBe(INVALID_FIELD);
+      expect((await rig.command({ opcode: 0x0a, cdw: [0x04, impossible] })).status).toBe(INVALID_FIELD);
+    }
   });
 });

@@ -1,8 +1,11 @@
 import { Effect } from "../effects.ts";
+import { NSID_ALL } from "../spec/entries.ts";
+import { LogPageId } from "../spec/features.ts";
 import { AdminOpcode, Oacs } from "../spec/opcodes.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
+import { features } from "./features.ts";
 import { formatNvm } from "./format.ts";
 import { identify } from "./identify_command.ts";
 import { logPages } from "./log_pages.ts";
@@ -40,6 +43,7 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
+  [AdminOpcode.keepAlive, entry("Keep Alive", keepAlive)],
   [
     AdminOpcode.formatNvm,
     entry("Format NVM", formatNvm, {
@@ -77,6 +81,8 @@ function getLogPage(services: AdminServices, command: AdminCommand): AdminResult
   const offset = command.cdw12 + command.cdw13 * 0x1_0000_0000;
   const page = logPages.get(id)?.build(services.logSources);
   if (!page) return Status.invalidLogPage;
+  // LPA bit 0 is clear: the SMART log is of the controller, not of a namespace.
+  if (id === LogPageId.smart && command.nsid !== 0 && command.nsid !== NSID_ALL) return Status.invalidField;
   if ((offset & 3) !== 0 || offset > page.length) return Status.invalidField;
   // Reading beyond the end of a page is allowed and gives zeroes (section 5.14: undefined results).
   const bytes = dwords * 4;
@@ -93,7 +99,20 @@ function abort(): AdminResult {
   return { status: Status.success, result: 1 };
 }
 
+/** Keep Alive, section 5.16. */
+function keepAlive(services: AdminServices): AdminResult {
+  services.keepAlive();
+  return Status.success;
+}
+
+/** Set Features, section 5.21. All features are of the controller, none of one namespace. */
 function setFeatures(services: AdminServices, command: AdminCommand): AdminResult {
+  const { nsid } = command;
+  if (features.has(command.cdw10 & 0xff) && nsid !== 0 && nsid !== NSID_ALL) {
+    return services.namespaces.some(namespace => namespace.nsid === nsid)
+      ? Status.featureNotNamespaceSpecific
+      : Status.invalidNamespace;
+  }
   const result = services.features.write(command.cdw10, command.cdw11, services.ioQueuesExist);
   services.featuresChanged();
   return result;

@@ -1,4 +1,5 @@
-import type { StatusCode } from "../spec/status.ts";
+import type { Health } from "../health.ts";
+import { MEDIA_ERROR, type StatusCode, statusCodeType } from "../spec/status.ts";
 
 /** Entries that the Error Information log holds (ELPE + 1). */
 export const ERROR_LOG_ENTRIES = 64;
@@ -7,19 +8,18 @@ const ENTRY_BYTES = 64;
 /** Error Information log, page 01h (NVMe 1.4, section 5.14.1.1): newest entry first. */
 export class ErrorLog {
   readonly #entries: Uint8Array[] = [];
-  #count = 0;
+  readonly #health: Health;
 
-  /** Errors since the controller was made. */
-  get count(): number {
-    return this.#count;
+  constructor(health: Health) {
+    this.#health = health;
   }
 
   /** `lba` is that of an I/O command, 0 for others. */
   add(sqid: number, cid: number, status: StatusCode, nsid: number, lba = 0n): void {
-    this.#count += 1;
+    const number = this.#health.countError(statusCodeType(status) === MEDIA_ERROR);
     const entry = new Uint8Array(ENTRY_BYTES);
     const view = new DataView(entry.buffer);
-    view.setBigUint64(0, BigInt(this.#count), true);
+    view.setBigUint64(0, BigInt(number), true);
     view.setUint16(8, sqid, true);
     view.setUint16(10, cid, true);
     view.setUint16(12, status << 1, true); // status field with the phase bit 0

@@ -2,6 +2,7 @@ import { MAX_IO_QUEUES } from "../shared_state.ts";
 import { FeatureId } from "../spec/features.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { AdminResult } from "./admin_command.ts";
+import type { TemperatureThresholds } from "./temperature.ts";
 
 /** SEL field of Get Features (NVMe 1.4, figure 186). */
 const Select = { current: 0, default: 1, saved: 2, capabilities: 3 } as const;
@@ -10,6 +11,17 @@ const CHANGEABLE = 1 << 2;
 
 /** Interrupt Vector Configuration, bit 16: Coalescing Disable. */
 const COALESCING_DISABLE = 1 << 16;
+
+/** Over temperature threshold at first, in kelvin: WCTEMP. */
+export const DEFAULT_OVER_TEMPERATURE = 343;
+/** Temperature Threshold, CDW11: sensor 19:16 (0: composite, Fh: all), and over 0 or under 1 in 21:20. */
+const sensorOf = (cdw11: number): number => (cdw11 >>> 16) & 0xf;
+const ALL_SENSORS = 0xf;
+const thresholdOf = (cdw11: number): number => (cdw11 >>> 20) & 3;
+const UNDER = 1;
+
+/** Error Recovery, CDW11 bit 16: errors for blocks that are not written (DULBE). No namespace offers it. */
+const DULBE = 1 << 16;
 
 /** One feature: this table is what is supported. */
 export interface Feature {
@@ -26,7 +38,7 @@ export const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
   [FeatureId.powerManagement, { name: "Power Management", initial: 0, changeable: true, mask: 0xff }],
   [
     FeatureId.temperatureThreshold,
-    { name: "Temperature Threshold", initial: 343, changeable: true, mask: 0x3fffff },
+    { name: "Temperature Threshold", initial: DEFAULT_OVER_TEMPERATURE, changeable: true, mask: 0xffff },
   ],
   [FeatureId.errorRecovery, { name: "Error Recovery", initial: 0, changeable: true, mask: 0xffff }],
   [FeatureId.volatileWriteCache, { name: "Volatile Write Cache", initial: 1, changeable: true, mask: 1 }],
@@ -52,7 +64,11 @@ export const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
     FeatureId.asyncEventConfiguration,
     { name: "Asynchronous Event Configuration", initial: 0, changeable: true, mask: 0xffff },
   ],
+  [FeatureId.keepAliveTimer, { name: "Keep Alive Timer", initial: 0, changeable: true, mask: 0xffffffff }],
 ]);
+
+/** Arbitration, CDW11 2:0: the burst is a power of two, or has no limit (7), which is 0 here (section 5.21.1.1). */
+export const arbitrationBurst = (cdw11: number): number => ((cdw11 & 7) === 7 ? 0 : 1 << (cdw11 & 7));
 
 /** The controller's features (NVMe 1.4, section 5.21.1). A reset makes a new set: nothing is saved. */
 export class Features {
@@ -61,31 +77,41 @@ export class Features {
   /** Interrupt vectors whose interrupts are not to be coalesced (feature 09h, bit CD). */
   readonly uncoalescedVectors = new Set<number>();
 
+  /** Under temperature threshold, in kelvin. */
+  #underTemperature = 0;
+
   /** `vectors`: how many interrupt vectors there are; with the pin alone it is one. */
   constructor(vectors: number) {
     this.#vectors = vectors;
+  }
+
+  get temperatureThresholds(): TemperatureThresholds {
+    return { over: this.get(FeatureId.temperatureThreshold), under: this.#underTemperature };
   }
 
   get(id: number): number {
     return this.#values.get(id) ?? features.get(id)?.initial ?? 0;
   }
 
-  /** Get Features, section 5.13. CDW11 says of which vector, for the one feature that each vector has. */
+  /** Get Features, section 5.13. CDW11 says of which vector or threshold, for features that have several. */
   read(cdw10: number, cdw11: number): AdminResult {
-    const feature = features.get(cdw10 & 0xff);
+    const id = cdw10 & 0xff;
+    const feature = features.get(id);
     if (!feature) return Status.invalidField;
-    switch ((cdw10 >>> 8) & 7) {
-      case Select.current:
-        return (cdw10 & 0xff) === FeatureId.interruptVectorConfiguration
-          ? this.#readVector(cdw11 & 0xffff)
-          : { status: Status.success, result: this.get(cdw10 & 0xff) | 0 };
-      case Select.default:
-      case Select.saved:
-        return { status: Status.success, result: feature.initial | 0 };
-      case Select.capabilities:
-        return { status: Status.success, result: feature.changeable ? CHANGEABLE : 0 };
+    const select = (cdw10 >>> 8) & 7;
+    if (select > Select.capabilities) return Status.invalidField;
+    if (select === Select.capabilities) {
+      return { status: Status.success, result: feature.changeable ? CHANGEABLE : 0 };
+    }
+    // Nothing can be saved, so the saved value is the default (section 5.13).
+    const isCurrent = select === Select.current;
+    switch (id) {
+      case FeatureId.interruptVectorConfiguration:
+        return this.#readVector(cdw11 & 0xffff, isCurrent);
+      case FeatureId.temperatureThreshold:
+        return this.#readTemperature(cdw11, isCurrent);
       default:
-        return Status.invalidField;
+        return { status: Status.success, result: (isCurrent ? this.get(id) : feature.initial) | 0 };
     }
   }
 
@@ -97,21 +123,37 @@ export class Features {
     if (cdw10 >>> 31 !== 0) return Status.featureNotSaveable;
     const status = this.#check(id, cdw11, queuesExist);
     if (status !== Status.success) return status;
-    if (id === FeatureId.interruptVectorConfiguration) {
-      if (cdw11 & COALESCING_DISABLE) this.uncoalescedVectors.add(cdw11 & 0xffff);
-      else this.uncoalescedVectors.delete(cdw11 & 0xffff);
-      return Status.success;
+    switch (id) {
+      case FeatureId.interruptVectorConfiguration:
+        if (cdw11 & COALESCING_DISABLE) this.uncoalescedVectors.add(cdw11 & 0xffff);
+        else this.uncoalescedVectors.delete(cdw11 & 0xffff);
+        return Status.success;
+      case FeatureId.temperatureThreshold:
+        if (thresholdOf(cdw11) === UNDER) this.#underTemperature = cdw11 & feature.mask;
+        else this.#values.set(id, cdw11 & feature.mask);
+        return Status.success;
+      case FeatureId.numberOfQueues:
+        this.#values.set(id, grantQueues(cdw11));
+        return { status: Status.success, result: grantQueues(cdw11) };
+      default:
+        this.#values.set(id, (cdw11 & feature.mask) >>> 0);
+        return Status.success;
     }
-    const value = id === FeatureId.numberOfQueues ? grantQueues(cdw11) : cdw11 & feature.mask;
-    this.#values.set(id, value);
-    return { status: Status.success, result: id === FeatureId.numberOfQueues ? value : 0 };
   }
 
   /** Section 5.21.1.9. */
-  #readVector(vector: number): AdminResult {
+  #readVector(vector: number, isCurrent: boolean): AdminResult {
     if (vector >= this.#vectors) return Status.invalidField;
-    const disabled = this.uncoalescedVectors.has(vector) ? COALESCING_DISABLE : 0;
+    const disabled = isCurrent && this.uncoalescedVectors.has(vector) ? COALESCING_DISABLE : 0;
     return { status: Status.success, result: vector | disabled };
+  }
+
+  /** Section 5.21.1.4. There is no sensor but the composite temperature. */
+  #readTemperature(cdw11: number, isCurrent: boolean): AdminResult {
+    if (sensorOf(cdw11) !== 0 || thresholdOf(cdw11) > UNDER) return Status.invalidField;
+    const { over, under } = this.temperatureThresholds;
+    if (thresholdOf(cdw11) === UNDER) return { status: Status.success, result: isCurrent ? under : 0 };
+    return { status: Status.success, result: isCurrent ? over : DEFAULT_OVER_TEMPERATURE };
   }
 
   #check(id: number, cdw11: number, queuesExist: boolean): StatusCode {
@@ -121,8 +163,11 @@ export class Features {
         if ((cdw11 & 0xffff) === 0xffff || cdw11 >>> 16 === 0xffff) return Status.invalidField;
         return queuesExist ? Status.sequenceError : Status.success;
       case FeatureId.temperatureThreshold:
-        // THSEL (21:20) 0 is the over temperature threshold; an under threshold never comes into play and is not kept.
-        return (cdw11 >>> 20) & 3 ? Status.invalidField : Status.success;
+        return (sensorOf(cdw11) === 0 || sensorOf(cdw11) === ALL_SENSORS) && thresholdOf(cdw11) <= UNDER
+          ? Status.success
+          : Status.invalidField;
+      case FeatureId.errorRecovery:
+        return (cdw11 & DULBE) === 0 ? Status.success : Status.invalidField;
       case FeatureId.powerManagement:
         // One power state.
         return (cdw11 & 0x1f) === 0 ? Status.success : Status.invalidField;

@@ -2,6 +2,8 @@ import type { NamespaceInfo } from "../namespace.ts";
 import { MDTS, VERSION } from "../spec/registers.ts";
 import { AER_LIMIT } from "./async_events.ts";
 import { ERROR_LOG_ENTRIES } from "./error_log.ts";
+import { DEFAULT_OVER_TEMPERATURE } from "./features.ts";
+import { KEEP_ALIVE_GRANULARITY } from "./keep_alive.ts";
 
 /** Identify data structures: NVMe 1.4, section 5.15.2. All are 4096 bytes. */
 export const IDENTIFY_BYTES = 4096;
@@ -33,6 +35,8 @@ export interface ControllerIdentity {
 /** Optional NVM Command Support (ONCS). */
 const ONCS_DATASET_MANAGEMENT = 1 << 2;
 const ONCS_WRITE_ZEROES = 1 << 3;
+/** Save and Select fields of Set and Get Features. Select is there; no feature says that it can be saved. */
+const ONCS_SAVE_AND_SELECT = 1 << 4;
 
 /** Identify Controller, CNS 01h (figure 247). `oacs` comes from the table of admin commands. */
 export function identifyController(
@@ -47,7 +51,7 @@ export function identifyController(
   putAscii(data, 4, 20, identity.serialNumber); // SN
   putAscii(data, 24, 40, identity.modelNumber); // MN
   putAscii(data, 64, 8, identity.firmwareRevision); // FR
-  data[72] = 5; // RAB: the best burst is 2^5 commands, as IoServer's ARBITRATION_BURST
+  data[72] = 5; // RAB: the best burst is 2^5 commands, the default of feature 01h
   data[77] = MDTS;
   view.setUint32(80, VERSION, true); // VER
   view.setUint32(84, 100_000, true); // RTD3R, µs
@@ -59,13 +63,14 @@ export function identifyController(
   data[260] = 0b0000_0011; // FRMW: one slot, read only
   data[261] = 0b0000_0110; // LPA: effects log, extended data (offsets)
   data[262] = ERROR_LOG_ENTRIES - 1; // ELPE, 0's based
-  view.setUint16(266, 343, true); // WCTEMP, kelvin
+  view.setUint16(266, DEFAULT_OVER_TEMPERATURE, true); // WCTEMP, kelvin
   view.setUint16(268, 353, true); // CCTEMP, kelvin
   putUint64(view, 280, totalBytes(namespaces)); // TNVMCAP, low half of 128 bits
+  view.setUint16(320, KEEP_ALIVE_GRANULARITY, true); // KAS
   data[512] = 0x66; // SQES: 64 bytes
   data[513] = 0x44; // CQES: 16 bytes
   view.setUint32(516, highestNsid(namespaces), true); // NN
-  view.setUint16(520, ONCS_DATASET_MANAGEMENT | ONCS_WRITE_ZEROES, true); // ONCS
+  view.setUint16(520, ONCS_DATASET_MANAGEMENT | ONCS_WRITE_ZEROES | ONCS_SAVE_AND_SELECT, true); // ONCS
   // FNA (524) stays 0: a format is of one namespace unless all are named; no cryptographic erase.
   data[525] = 0b0000_0111; // VWC: present; Flush takes NSID FFFFFFFFh
   // AWUN, AWUPF (526, 528) stay 0: one logical block. The namespaces promise more (NAWUPF).

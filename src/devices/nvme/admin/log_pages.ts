@@ -1,19 +1,21 @@
 import { Counter } from "../../../trace/counters.ts";
+import type { Health } from "../health.ts";
 import { ioCommands } from "../io/commands.ts";
 import { LogPageId } from "../spec/features.ts";
 import type { ErrorLog } from "./error_log.ts";
+import { COMPOSITE_TEMPERATURE, isTemperatureCritical, type TemperatureThresholds } from "./temperature.ts";
 
 /** What log pages are made of. */
 export interface LogSources {
   readonly counters: Int32Array;
   readonly errorLog: ErrorLog;
   readonly firmwareRevision: string;
-  /** Over temperature threshold (feature 04h), kelvin. */
-  readonly temperatureThreshold: number;
+  readonly health: Health;
+  readonly temperatureThresholds: TemperatureThresholds;
   /** Opcode and effects of each admin command. */
   readonly adminEffects: Iterable<readonly [opcode: number, effects: number]>;
-  /** Milliseconds since the controller was made. */
-  readonly poweredMs: number;
+  /** Milliseconds, monotonic. */
+  readonly now: number;
 }
 
 /** One log page: this table is what is supported. `build` makes the whole page. */
@@ -40,28 +42,30 @@ export const logPages: ReadonlyMap<number, LogPage> = new Map<number, LogPage>([
   ],
 ]);
 
-const ROOM_TEMPERATURE_KELVIN = 300;
 /** Critical Warning, bit 1. */
 const TEMPERATURE_WARNING = 1 << 1;
 /** Data units are thousands of 512 bytes, rounded up. */
 const dataUnits = (sectors: number): bigint => BigInt(Math.ceil((sectors >>> 0) / 1000));
 
 /** SMART / Health Information, page 02h (figure 194). */
-function smart({ counters, errorLog, temperatureThreshold, poweredMs }: LogSources): Uint8Array {
+function smart({ counters, health, temperatureThresholds, now }: LogSources): Uint8Array {
   const data = new Uint8Array(512);
   const view = new DataView(data.buffer);
   const count = (index: number): bigint => BigInt(Atomics.load(counters, index) >>> 0);
-  if (ROOM_TEMPERATURE_KELVIN >= temperatureThreshold) data[0] = TEMPERATURE_WARNING;
-  view.setUint16(1, ROOM_TEMPERATURE_KELVIN, true); // composite temperature
+  if (isTemperatureCritical(temperatureThresholds)) data[0] = TEMPERATURE_WARNING;
+  view.setUint16(1, COMPOSITE_TEMPERATURE, true); // composite temperature
   data[3] = 100; // available spare, %
   data[4] = 10; // available spare threshold, %
   view.setBigUint64(32, dataUnits(Atomics.load(counters, Counter.sectorsRead)), true);
   view.setBigUint64(48, dataUnits(Atomics.load(counters, Counter.sectorsWritten)), true);
   view.setBigUint64(64, count(Counter.reads), true); // host read commands
   view.setBigUint64(80, count(Counter.writes), true); // host write commands
-  view.setBigUint64(112, 1n, true); // power cycles
-  view.setBigUint64(128, BigInt(Math.floor(poweredMs / 3_600_000)), true); // power on hours
-  view.setBigUint64(176, BigInt(errorLog.count), true); // number of error log entries
+  view.setBigUint64(96, BigInt(health.busyMinutes), true); // controller busy time
+  view.setBigUint64(112, BigInt(health.powerCycles), true);
+  view.setBigUint64(128, BigInt(health.poweredHours(now)), true); // power on hours
+  view.setBigUint64(144, BigInt(health.unsafeShutdowns), true);
+  view.setBigUint64(160, BigInt(health.mediaErrors), true); // media and data integrity errors
+  view.setBigUint64(176, BigInt(health.errorLogEntries), true); // number of error log entries
   return data;
 }
 

@@ -23,9 +23,6 @@ import { type IoCommand, type IoServices, ioCommands } from "./commands.ts";
 import { eraseAll } from "./erase.ts";
 import { IoRequest } from "./request.ts";
 
-/** Entries taken from one queue before the next one has its turn (round robin, section 4.13.1). */
-const ARBITRATION_BURST = 32;
-
 export interface IoServerOptions {
   readonly memory: GuestMemory;
   readonly shared: SharedState;
@@ -159,8 +156,10 @@ export class IoServer implements AioHandler, IoServices {
     if (head === tail || this.#resetRequested) return false;
 
     this.#tails.countElided(qid, tail, shared.getSq(qid, SqWord.RUNG_TAIL));
+    // Round robin (section 4.13.1); 0 is no limit.
+    const burst = shared.control[Control.ARBITRATION_BURST] || MAX_IN_FLIGHT;
     let fetched = 0;
-    while (head !== tail && fetched < ARBITRATION_BURST) {
+    while (head !== tail && fetched < burst) {
       if (shared.inFlight(qid) >= MAX_IN_FLIGHT) {
         this.#stalled = true;
         break;

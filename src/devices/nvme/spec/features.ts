@@ -10,6 +10,7 @@ export const FeatureId = {
   interruptVectorConfiguration: 0x09,
   writeAtomicityNormal: 0x0a,
   asyncEventConfiguration: 0x0b,
+  keepAliveTimer: 0x0f,
 } as const;
 
 /** Log page identifiers: NVMe 1.4, figure 191. */

@@ -43,6 +43,8 @@ export const ControllerStatus = {
   SHST_MASK: 3 << 2,
   SHST_OCCURRING: 1 << 2,
   SHST_COMPLETE: 2 << 2,
+  /** NVM Subsystem Reset Occurred; writing 1 clears it. */
+  NSSRO: 1 << 4,
 } as const;
 
 /** Doorbell stride of this controller: 4 bytes << DSTRD, DSTRD 0. */
@@ -67,5 +69,7 @@ const TIMEOUT_HALF_SECONDS = 40;
 
 /** CAP, low half: MQES, CQR (queues are physically contiguous), TO. */
 export const CAP_LOW = ((MAX_QUEUE_ENTRIES - 1) | (1 << 16) | (TIMEOUT_HALF_SECONDS << 24)) >>> 0;
-/** CAP, high half: DSTRD 0, CSS bit 0 (NVM command set; CAP bit 37), MPSMIN = MPSMAX = 0. */
-export const CAP_HIGH = 1 << 5;
+/** CAP, high half: DSTRD 0, NSSRS (CAP bit 36), CSS bit 0 (NVM command set; CAP bit 37), MPSMIN = MPSMAX = 0. */
+export const CAP_HIGH = (1 << 4) | (1 << 5);
+/** Written to NSSR, "NVMe" starts an NVM subsystem reset (3.1.7). */
+export const NSSR_MAGIC = 0x4e564d65;

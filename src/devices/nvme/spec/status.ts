@@ -14,6 +14,7 @@ export const Status = {
   abortedSqDeletion: 0x008,
   invalidNamespace: 0x00b | DNR,
   sequenceError: 0x00c | DNR,
+  keepAliveExpired: 0x014 | DNR,
   invalidPrpOffset: 0x013 | DNR,
   lbaOutOfRange: 0x080 | DNR,
   capacityExceeded: 0x081,
@@ -29,6 +30,7 @@ export const Status = {
   invalidQueueDeletion: 0x10c | DNR,
   featureNotSaveable: 0x10d | DNR,
   featureNotChangeable: 0x10e | DNR,
+  featureNotNamespaceSpecific: 0x10f | DNR,
   invalidFormat: 0x10a | DNR,
   /** Vendor specific: what Google's extension answers to buffers that it cannot use. */
   googleInvalidBuffer: 0x1c0 | DNR,
@@ -40,3 +42,8 @@ export const Status = {
 
 /** What a command ends with. */
 export type StatusCode = number;
+
+/** Status code type (section 4.6.1.2). */
+export const statusCodeType = (status: StatusCode): number => (status >>> 8) & 7;
+/** The status code type of media and data integrity errors. */
+export const MEDIA_ERROR = 2;

@@ -6,6 +6,7 @@ import { ManualScheduler } from "../../../storage/testing/test_support.ts";
 import { createGuestMemory, type GuestMemory } from "../../guest_memory.ts";
 import type { ShadowExtension } from "../admin/shadow_extension.ts";
 import { NvmeController } from "../controller.ts";
+import { type HealthRecord, restoreHealth } from "../health.ts";
 import { IoServer } from "../io/io_server.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { SharedState } from "../shared_state.ts";
@@ -82,6 +83,8 @@ export interface RigOptions {
   readonly msixVectors?: number;
   readonly stronglyOrderedHost?: boolean;
   readonly ramBytes?: number;
+  /** What the drive has lived through before. */
+  readonly health?: HealthRecord;
 }
 
 /** A disk of the rig: what is durable (`store`) and what goes wrong (`faults`). */
@@ -240,6 +243,7 @@ export class Rig {
     const bytes = options.ramBytes ?? RAM_BYTES;
     this.memory = createGuestMemory(new SharedArrayBuffer(bytes), 0, bytes);
     const { memory, shared } = this;
+    if (options.health) restoreHealth(shared, options.health);
     this.#shadowOpcode = options.shadowDoorbells === "google" ? 0xc0 : 0x7c;
     this.controller = new NvmeController({
       memory,
