@@ -4,13 +4,15 @@
 
 # Tools that run on this machine.
 tools="gcc gcc-multilib libc6-dev-i386 binutils make bc bison flex libelf-dev lz4 cpio
-  dpkg-dev bzip2 xz-utils e2fsprogs pkg-config"
+  libdevmapper1.02.1 dpkg-dev bzip2 xz-utils e2fsprogs pkg-config"
 # Unpacked into .build/sysroot: what is copied into the image, or linked into it.
 binaries="libc6:i386 coreutils:i386 e2fsprogs:i386 libext2fs2:i386 libss2:i386
   libcom-err2:i386 hdparm:i386 nano-tiny:i386 libncursesw6:i386 libtinfo6:i386
   libaio1:i386 libaio-dev:i386 libnvme-dev:i386 libjson-c-dev:i386 zlib1g-dev:i386
   musl-dev:i386"
 any_arch="ncurses-base seabios linux-source-6.1"
+# The boot loader's images, and the program that makes more of them (which runs on this machine).
+boot_loader="grub-pc-bin:amd64 grub-common:amd64"
 sources="busybox e2fsprogs fio nvme-cli util-linux"
 
 sysroot=$work/sysroot
@@ -41,7 +43,7 @@ get_packages() {
   mkdir -p "$work/deb" "$work/src" "$sysroot"
   (cd "$work/deb" && apt-get -q download $any_arch)
   private_apt
-  (cd "$work/deb" && APT_CONFIG=$work/apt/apt.conf apt-get -q download $binaries)
+  (cd "$work/deb" && APT_CONFIG=$work/apt/apt.conf apt-get -q download $binaries $boot_loader)
   local deb
   for deb in "$work"/deb/*.deb; do dpkg -x "$deb" "$sysroot"; done
   (cd "$work/src" && APT_CONFIG=$work/apt/apt.conf apt-get -q source --download-only $sources)

@@ -81,6 +81,7 @@ stage_rootfs() {
   done
   ldconfig -r "$root" -X
   rm -rf "$root/var/cache" "$root/etc/ld.so.conf"
+  stage_boot "$root"
 }
 
 make_rootfs() {
@@ -105,8 +106,10 @@ make_rootfs() {
     done
   done >"$work/times"
   debugfs -w -f "$work/times" "$image" >/dev/null 2>"$work/times.log"
+  install_boot_sector "$image"
   e2fsck -fn "$image" >/dev/null 2>&1 || { echo "the new file system is not clean" >&2; exit 1; }
-  gzip -9nc "$image" >"$images/rootfs.ext4.gz"
+  cut_out_boot_files "$image" "$image.cut"
+  gzip -9nc "$image.cut" >"$images/rootfs.ext4.gz"
 }
 
 copy_bios() {

@@ -3,13 +3,16 @@
 
 sha() { sha256sum | cut -d ' ' -f 1; }
 
-file_entry() { # <key> <path> <encoding>
-  local path=$images/$2 decode=cat
+# With embedded images, the hash is that of the whole with them.
+file_entry() { # <key> <path> <encoding> [<the whole> <embedded images>]
+  local path=$images/$2 decode=cat sha256 embeds=
   [ "$3" = identity ] || decode="gzip -dc"
+  if [ $# = 3 ]; then sha256=$($decode <"$path" | sha); else sha256=$(sha <"$4") embeds="
+      \"embeds\": [$5],"; fi
   cat <<END
     "$1": {
       "path": "$2",
-      "sha256": "$($decode <"$path" | sha)",
+      "sha256": "$sha256",$embeds
       "size": $($decode <"$path" | wc -c),
       "encoding": "$3",
       "encodedSize": $(wc -c <"$path"),
@@ -35,7 +38,8 @@ coreutils|coreutils:i386|GPL-3.0-or-later
 hdparm|hdparm:i386|BSD-style (hdparm)
 nano|nano-tiny:i386|GPL-3.0-or-later
 ncurses|libtinfo6:i386|MIT (X11)
-seabios|seabios:all|LGPL-3.0-only"
+seabios|seabios:all|LGPL-3.0-only
+grub2|grub-pc-bin:amd64|GPL-3.0-or-later"
 
 locked_version() { # a name as in $shipped
   case $1 in
@@ -64,16 +68,16 @@ write_manifest() {
     echo '  "files": {'
     { file_entry kernel bzImage identity; echo ,
       file_entry initramfs initramfs.cpio.gz gzip; echo ,
-      file_entry rootfs rootfs.ext4.gz gzip; echo ,
+      file_entry rootfs rootfs.ext4.gz gzip "$work/rootfs.ext4" "$(cat "$work/embeds")"; echo ,
       file_entry bios bios.bin identity; echo ,
       file_entry vgabios vgabios.bin identity; } | sed -z 's/}\n,/},/g'
     echo '  },'
-    echo '  "cmdline": "console=ttyS0 tsc=reliable mitigations=off loglevel=3",'
+    echo '  "cmdline": "'"$cmdline"'",'
     echo '  "packages": ['
     package_entries
     echo '  ],'
     echo '  "rebuild": "guest/build, as root on Debian 12; see guest/README.md",'
-    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches, and that step was run once. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
+    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (run twice, in one installation). Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
     echo '}'
   } >"$images/manifest.json"
   {

@@ -8,11 +8,12 @@ describe("parseSettings", () => {
 
   test("every parameter sets its setting", () => {
     const query =
-      "?memory=512&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
+      "?memory=512&boot=kernel&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
     expect(parseSettings(query)).toEqual({
       settings: {
         diskAccess: "readonly",
         memoryMiB: 512,
+        boot: "kernel",
         serving: "mmio",
         shadowDoorbells: "off",
         interrupts: "intx",
@@ -38,6 +39,7 @@ describe("parseSettings", () => {
     ["pollMaxUs=1.5", "0 to 1000000"],
     ["haltPollMaxUs=NaN", "0 to 1000000"],
     ["disks=steal", "own, takeover, readonly"],
+    ["boot=floppy", "kernel, disk"],
     ["serving=kvm", "mmio, mainloop, iothread, iothread+poll"],
     ["shadow=virtio", "off, dbbuf, google"],
     ["kernel=a%00b", "printable ASCII"],
@@ -55,6 +57,13 @@ describe("parseSettings", () => {
     const { settings, notices } = parseSettings("memory=128&shadow=on");
     expect(settings).toEqual({ ...defaultSettings, memoryMiB: 128 });
     expect(notices).toHaveLength(1);
+  });
+
+  test("a command line for a kernel that is on the disk is named as ignored", () => {
+    const { settings, notices } = parseSettings("boot=disk&kernel=quiet");
+    expect(settings.boot).toBe("disk");
+    expect(notices).toEqual([expect.stringContaining("grub.cfg")]);
+    expect(parseSettings("boot=disk").notices).toEqual([]);
   });
 
   test("the last of several wins; parameters of others are left alone", () => {

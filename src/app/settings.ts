@@ -4,6 +4,7 @@
  */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type {
+  BootSource,
   DiskAccess,
   InterruptKind,
   MachineSettings,
@@ -14,6 +15,7 @@ import type {
 export const defaultSettings: MachineSettings = {
   diskAccess: "own",
   memoryMiB: 256,
+  boot: "kernel",
   serving: "iothread+poll",
   shadowDoorbells: "dbbuf",
   interrupts: "msix",
@@ -25,6 +27,7 @@ export const defaultSettings: MachineSettings = {
 
 /** To steal is for a person to decide, or for a script that has looked at who has the disks: no link does it. */
 const diskAccesses: readonly DiskAccess[] = ["own", "takeover", "readonly"];
+const bootSources: readonly BootSource[] = ["kernel", "disk"];
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
 const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
 const scratchDevices: readonly ScratchDevice[] = ["nvme", "virtio-blk", "virtio-scsi", "ide"];
@@ -45,6 +48,7 @@ interface Parameter {
 const parameters: readonly Parameter[] = [
   // The initramfs is put at 64 MiB: less than this does not boot.
   integer("memory", 96, 2048, "MiB", memoryMiB => ({ memoryMiB })),
+  oneOf("boot", bootSources, boot => ({ boot })),
   oneOf("disks", diskAccesses, diskAccess => ({ diskAccess })),
   oneOf("serving", servingModes, serving => ({ serving })),
   oneOf("shadow", shadowModes, shadowDoorbells => ({ shadowDoorbells })),
@@ -82,6 +86,11 @@ export function parseSettings(query: string): ParsedSettings {
     const parsed = parse(text);
     if ("value" in parsed) settings = { ...settings, ...parsed.value };
     else notices.push(`Ignored ${name}=“${shorten(text)}” in the address: allowed is ${parsed.allowed}.`);
+  }
+  if (settings.boot === "disk" && settings.kernelArguments !== "") {
+    notices.push(
+      "Ignored kernel=… in the address: the kernel on the disk is started by its boot loader, with the command line in /boot/grub/grub.cfg.",
+    );
   }
   return { settings, notices };
 }

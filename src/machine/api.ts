@@ -9,6 +9,12 @@ export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
 /** How the controller interrupts: by its pin, or by messages to the local APIC. */
 export type InterruptKind = "intx" | "msix";
 
+/**
+ * What the guest boots: the shipped kernel, which the page puts into its memory, or what the firmware finds on the NVMe
+ * disks: a boot loader, and what that loads.
+ */
+export type BootSource = "kernel" | "disk";
+
 /** Which device the scratch disk hangs on. The system disk is always the NVMe controller's first namespace. */
 export type ScratchDevice = "nvme" | "virtio-blk" | "virtio-scsi" | "ide";
 
@@ -43,6 +49,7 @@ export interface MachineSettings {
   readonly diskAccess: DiskAccess;
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
+  readonly boot: BootSource;
   readonly serving: ServingMode;
   /** With "google" the PCI vendor is Google's, as it was in 2015; today's Linux then uses no shadow doorbells. */
   readonly shadowDoorbells: ShadowExtension;
@@ -53,7 +60,7 @@ export interface MachineSettings {
   readonly pollMaxUs: number;
   /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
-  /** Appended to the kernel command line. */
+  /** Appended to the kernel command line; on a disk its boot loader has the say. */
   readonly kernelArguments: string;
 }
 
@@ -71,8 +78,8 @@ export type MachineState =
   /** A worker died or the start failed; `restart()` may help. */
   | "failed";
 
-/** The steps from click to prompt, in order; several may overlap. */
-export type BootStage = "images" | "disks" | "firmware" | "kernel" | "userspace";
+/** The steps from click to prompt, in order; several may overlap. Only a boot from disk has a boot loader. */
+export type BootStage = "images" | "disks" | "firmware" | "bootloader" | "kernel" | "userspace";
 
 /** Where the time to the prompt went. Milliseconds since start() was called. */
 export interface BootStageTiming {

@@ -15,6 +15,10 @@ export class BootTimeline {
     return this.#stages;
   }
 
+  has(stage: BootStage): boolean {
+    return this.#stages.some(timing => timing.stage === stage);
+  }
+
   /** Returns what ends the stage. */
   begin(stage: BootStage): () => void {
     this.#change([...this.#stages, { stage, startMs: performance.now() - this.startedAt }]);

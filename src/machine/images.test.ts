@@ -6,6 +6,9 @@ import { type ImageName, ImageStore } from "./images.ts";
 const BASE = new URL("http://test.invalid/images/");
 const DATA = new Uint8Array(50_000).map((_, i) => i * 7);
 const GZIPPED = gzipSync(DATA);
+const KERNEL = Uint8Array.of(1, 2, 3, 4);
+
+const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 interface Served {
   readonly body: Uint8Array<ArrayBuffer> | string;
@@ -19,10 +22,11 @@ function serve(options: {
   version?: number;
   body?: Uint8Array;
   status?: number;
+  embeds?: readonly { image: ImageName; offset: number }[];
 }) {
   const { encoding = "identity", version = 1, status = 200 } = options;
   const body = Uint8Array.from(options.body ?? (encoding === "gzip" ? GZIPPED : DATA));
-  const sha256 = options.sha256 ?? createHash("sha256").update(DATA).digest("hex");
+  const sha256 = options.sha256 ?? sha256Of(DATA);
   const entry = {
     path: "rootfs",
     sha256,
@@ -30,10 +34,15 @@ function serve(options: {
     encoding,
     encodedSize: encoding === "gzip" ? GZIPPED.length : DATA.length,
   };
-  const files = Object.fromEntries((["kernel", "rootfs"] as ImageName[]).map(name => [name, entry]));
+  const kernel = { ...entry, path: "kernel", sha256: sha256Of(KERNEL), encoding: "identity" };
+  const files = {
+    rootfs: { ...entry, ...(options.embeds && { embeds: options.embeds }) },
+    kernel: { ...kernel, size: KERNEL.length, encodedSize: KERNEL.length },
+  };
   const served = new Map<string, Served>([
     ["/images/manifest.json", { body: JSON.stringify({ version, cmdline: "", files }) }],
     ["/images/rootfs", { body, status }],
+    ["/images/kernel", { body: KERNEL }],
   ]);
   const requests: string[] = [];
   vi.stubGlobal("fetch", async (url: URL) => {
@@ -67,6 +76,25 @@ it.each([
 it.each(["identity", "gzip"] as const)("refuses an image whose SHA-256 is wrong (%s)", async encoding => {
   serve({ encoding, sha256: "0".repeat(64) });
   await expect((await open()).get("rootfs")).rejects.toThrow(/rootfs is damaged: its SHA-256 is/);
+});
+
+it("puts an image into another that embeds it, and checks the whole", async () => {
+  const whole = DATA.slice();
+  whole.set(KERNEL, 512);
+  const embeds = [{ image: "kernel", offset: 512 }] as const;
+  const { requests } = serve({ encoding: "gzip", sha256: sha256Of(whole), embeds });
+  const store = await open();
+  const [image, kernel] = await Promise.all([store.get("rootfs"), store.get("kernel")]);
+  expect(Buffer.compare(new Uint8Array(image), whole)).toBe(0);
+  expect(new Uint8Array(kernel)).toEqual(KERNEL);
+  expect(requests.filter(path => path === "/images/kernel")).toHaveLength(1);
+});
+
+it.each([513, DATA.length - 3])("refuses an image whose part belongs elsewhere (byte %i)", async offset => {
+  const whole = DATA.slice();
+  whole.set(KERNEL, 512);
+  serve({ sha256: sha256Of(whole), embeds: [{ image: "kernel", offset }] });
+  await expect((await open()).get("rootfs")).rejects.toThrow(/rootfs is damaged/);
 });
 
 it("fetches once, and again after a failure or forget()", async () => {

@@ -5,8 +5,10 @@ export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios";
 
 interface ImageEntry {
   readonly path: string;
-  /** Of the decoded bytes. */
+  /** Of the decoded bytes, with embedded images in their places. */
   readonly sha256: string;
+  /** Other images that are part of this one at a byte offset, where the packed file has zeroes. */
+  readonly embeds?: readonly { readonly image: ImageName; readonly offset: number }[];
   readonly size: number;
   readonly encoding: "identity" | "gzip";
   readonly encodedSize: number;
@@ -71,6 +73,11 @@ export class ImageStore {
     const response = await fetchOk(url);
     const received = new Uint8Array(await new Response(this.#counted(response, entry)).arrayBuffer());
     const bytes = entry.encoding === "gzip" ? await gunzipIfPacked(received) : received.buffer;
+    for (const { image, offset } of entry.embeds ?? []) {
+      const part = new Uint8Array(await this.get(image));
+      // Zeroes that are missing are damage, which the hash tells.
+      if (offset + part.length <= bytes.byteLength) new Uint8Array(bytes).set(part, offset);
+    }
     const digest = hex(await crypto.subtle.digest("SHA-256", bytes));
     if (digest !== entry.sha256) {
       throw new Error(

@@ -35,6 +35,7 @@ import type {
   VcpuWorkerApi,
 } from "./protocol.ts";
 import { isServedByVcpu } from "./serve_here.ts";
+import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectIo, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
@@ -272,9 +273,8 @@ class WorkerMachine implements Machine {
     const images = await this.#openImages();
     const opening = cleared.then(() => this.#openDisks(images, connecting, timeline));
     opening.catch(() => {});
-    const [kernel, initrd, bios, vgaBios] = await Promise.all([
-      images.get("kernel"),
-      images.get("initramfs"),
+    const [kernel, bios, vgaBios] = await Promise.all([
+      this.settings.boot === "kernel" ? this.#handedKernel(images) : undefined,
       images.get("bios"),
       images.get("vgabios"),
     ]);
@@ -298,9 +298,6 @@ class WorkerMachine implements Machine {
           bios,
           vgaBios,
           kernel,
-          initrd,
-          commandLine:
-            `${images.manifest.cmdline} ${machineArguments[this.settings.interrupts]} ${this.settings.kernelArguments}`.trim(),
           memoryBytes: this.settings.memoryMiB * 2 ** 20,
           devices,
           disks,
@@ -327,6 +324,17 @@ class WorkerMachine implements Machine {
     );
     timeline.begin("firmware");
     await life.vcpu.api.run();
+  }
+
+  async #handedKernel(images: ImageStore): Promise<HandedKernel> {
+    const [image, initrd] = await Promise.all([images.get("kernel"), images.get("initramfs")]);
+    const { interrupts, kernelArguments } = this.settings;
+    const { cmdline } = images.manifest;
+    return {
+      image,
+      initrd,
+      commandLine: `${cmdline} ${machineArguments[interrupts]} ${kernelArguments}`.trim(),
+    };
   }
 
   #openImages(): Promise<ImageStore> {
@@ -479,8 +487,12 @@ class WorkerMachine implements Machine {
 
   #onVcpuEvent(timeline: BootTimeline, event: VcpuEvent): void {
     switch (event) {
-      case "kernel":
+      case "bootloader":
         timeline.end("firmware");
+        timeline.begin("bootloader");
+        return;
+      case "kernel":
+        timeline.end(timeline.has("bootloader") ? "bootloader" : "firmware");
         timeline.begin("kernel");
         return;
       case "userspace":

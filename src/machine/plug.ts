@@ -7,6 +7,7 @@ import type { VcpuWorkerConfig } from "./protocol.ts";
 import type { DeviceStates } from "./servers.ts";
 import type { Emulator } from "./v86/emulator.ts";
 import { ExitTimer } from "./v86/exit_timer.ts";
+import type { FirmwarePace } from "./v86/firmware_pace.ts";
 import { PciFunction, type PciFunctionOptions } from "./v86/pci_function.ts";
 import type { SafePointDevice } from "./v86/run_loop.ts";
 
@@ -14,13 +15,14 @@ import type { SafePointDevice } from "./v86/run_loop.ts";
  * PCI device numbers that v86 leaves free, and whose pins lead to different interrupts: v86 does not OR the levels of
  * a shared one.
  */
-const NVME_DEVICE = 0x0e;
+export const NVME_DEVICE = 0x0e;
 const VIRTIO_DEVICE = 0x0f;
 
 export interface Board {
   readonly emulator: Emulator;
   readonly config: VcpuWorkerConfig;
   readonly states: DeviceStates;
+  readonly firmwarePace: FirmwarePace;
 }
 
 /** `notifyServer` is called when there is something for the device's serving side. */
@@ -87,15 +89,19 @@ const MSIX_VECTORS = 4;
 
 /** A device and its PCI function need each other: the device is made first, with this in the function's place. */
 interface LateFunction {
-  plug(board: Board, options: Omit<PciFunctionOptions, "exitTimer">): void;
+  plug(board: Board, options: Omit<PciFunctionOptions, "exitTimer" | "afterWrite">): void;
   readonly plugged: PciFunction | undefined;
 }
 
 function lateFunction(): LateFunction {
   let plugged: PciFunction | undefined;
   return {
-    plug({ emulator, states }, options) {
-      plugged = new PciFunction(emulator.cpu, { ...options, exitTimer: new ExitTimer(states.signals) });
+    plug({ emulator, states, firmwarePace }, options) {
+      plugged = new PciFunction(emulator.cpu, {
+        ...options,
+        exitTimer: new ExitTimer(states.signals),
+        afterWrite: () => firmwarePace.cut(),
+      });
     },
     get plugged() {
       return plugged;

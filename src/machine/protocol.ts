@@ -6,6 +6,8 @@ import type { DiskEntry } from "../storage/disks/disk_entry.ts";
 import type { BaseImage, DiskSpec, Imported } from "../storage/disks/disk_library.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
+import type { GuestStage } from "./v86/boot_watch.ts";
+import type { HandedKernel } from "./v86/emulator.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -16,9 +18,8 @@ export interface GuestRam {
 export interface VcpuWorkerConfig {
   readonly bios: ArrayBuffer;
   readonly vgaBios: ArrayBuffer;
-  readonly kernel: ArrayBuffer;
-  readonly initrd: ArrayBuffer;
-  readonly commandLine: string;
+  /** Undefined: the firmware boots from the NVMe disks. */
+  readonly kernel: HandedKernel | undefined;
   readonly memoryBytes: number;
   readonly devices: SharedDevices;
   readonly disks: readonly OpenedDisk[];
@@ -33,7 +34,7 @@ export interface VcpuWorkerConfig {
 }
 
 /** What the guest does, as far as the vCPU thread can tell. */
-export type VcpuEvent = "kernel" | "userspace" | "reboot" | "halted";
+export type VcpuEvent = GuestStage | "reboot" | "halted";
 
 export interface VcpuWorkerApi extends DiskApi {
   /** Makes the machine; the guest does not run yet. */

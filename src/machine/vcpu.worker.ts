@@ -5,13 +5,15 @@ import type { AioHandler } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
-import { plugNvme, plugVirtio } from "./plug.ts";
+import { NVME_DEVICE, plugNvme, plugVirtio } from "./plug.ts";
 import type { GuestRam, VcpuEvent, VcpuWorkerApi, VcpuWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
 import { isServedByVcpu, serveHere } from "./serve_here.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
+import { diskBootFiles } from "./v86/firmware_files.ts";
+import { FirmwarePace } from "./v86/firmware_pace.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
 import { announceWorker } from "./worker_life.ts";
@@ -32,6 +34,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const emulator = await createEmulator({
       ...config,
       wasm: await wasm,
+      firmwareFiles: config.kernel ? [] : diskBootFiles(NVME_DEVICE),
       localApic: config.interrupts === "msix",
       onReboot: () => {
         void emulator.v86.stop();
@@ -46,16 +49,22 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const here = servers && serveHere(config.serving, signals.serverNotifier, serversOf(servers));
     const notifierOf = (server: AioHandler | undefined) =>
       here && server ? () => here.notify(server) : () => void signals.serverNotifier.set();
-    const board = { emulator, config, states };
+    const firmwarePace = new FirmwarePace(cpu);
+    const board = { emulator, config, states, firmwarePace };
     const virtio = plugVirtio(board, notifierOf(servers?.virtio));
     const devices = [plugNvme(board, notifierOf(servers?.nvme)), ...(virtio ? [virtio] : [])];
 
     const serialPorts = config.serialPorts.map((port, index) => {
       const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
+      // Firmware and boot loaders read what is typed, and do no flow control.
+      if (!config.kernel) serial.flowControlled = () => !firmwarePace.isOn;
       port.onmessage = (event: MessageEvent<Uint8Array>) => serial.send(event.data);
       return serial;
     });
-    const watch = new BootWatch(cpu, states.nvme.counters, onEvent);
+    const watch = new BootWatch(cpu, states.nvme.counters, stage => {
+      if (stage !== "bootloader") firmwarePace.isOn = false;
+      if (stage !== "bootloader" || !config.kernel) onEvent(stage);
+    });
     let lastOutput = 0;
     new RunLoop({
       emulator: v86,
@@ -63,6 +72,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
       notifier: signals.vcpuNotifier,
       turn: createEventLoopTurn(new MessageChannel()),
       counters: signals.counters,
+      firmwarePace,
       mainLoop: here,
       haltPollMaxUs: config.haltPollMaxUs,
       onHalted: () => onEvent("halted"),

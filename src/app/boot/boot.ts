@@ -11,6 +11,7 @@ const names: Record<BootStage, { readonly label: string; readonly doing: string 
   images: { label: "Images", doing: "Fetching images" },
   disks: { label: "Disks", doing: "Opening disks" },
   firmware: { label: "Firmware", doing: "Firmware" },
+  bootloader: { label: "Boot loader", doing: "Boot loader" },
   kernel: { label: "Kernel", doing: "Kernel starts" },
   userspace: { label: "Userspace", doing: "Userspace starts" },
 };
@@ -31,7 +32,9 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
     line,
     element("span", { class: "chevron", "aria-hidden": "true" }),
   );
+  const fromDisk = machine.settings.boot === "disk";
   const rows = new Map(stageOrder.map(stage => [stage, makeRow(stage)]));
+  rows.get("bootloader")!.row.hidden = !fromDisk;
   const panel = element(
     "section",
     { id: "boot-panel", class: "boot-panel", "aria-label": "Boot stages" },
@@ -84,6 +87,8 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
   const off = [
     machine.on("state", onState),
     machine.on("boot", list => {
+      // Firmware and boot loader speak to the user, on the terminal behind the panel.
+      if (fromDisk && begins("firmware", list, stages)) open(false);
       stages = list;
       drawSoon();
     }),
@@ -105,6 +110,15 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
     el.replaceChildren();
     panelEl.replaceChildren();
   };
+}
+
+function begins(
+  stage: BootStage,
+  now: readonly BootStageTiming[],
+  before: readonly BootStageTiming[],
+): boolean {
+  const among = (stages: readonly BootStageTiming[]) => stages.some(timing => timing.stage === stage);
+  return among(now) && !among(before);
 }
 
 function makeRow(stage: BootStage): Row {

@@ -1,7 +1,14 @@
 /** Where the bars of the boot waterfall go: percentages of a common time line. Pure. */
 import type { BootStage, BootStageTiming } from "../../machine/api.ts";
 
-export const stageOrder: readonly BootStage[] = ["images", "disks", "firmware", "kernel", "userspace"];
+export const stageOrder: readonly BootStage[] = [
+  "images",
+  "disks",
+  "firmware",
+  "bootloader",
+  "kernel",
+  "userspace",
+];
 
 export interface Bar {
   readonly stage: BootStage;

@@ -53,6 +53,13 @@ export function openHelp(terminal: TerminalView): void {
       {},
       "The one who looks is the iothread, a second worker that shares the guest’s memory: it serves the commands, polls a little for more, and sleeps when none come. The line below the terminal counts the doorbells that were rung and those that were spared.",
     ),
+    element(
+      "p",
+      {},
+      "The page puts the kernel into the PC’s memory, which is fast. ",
+      element("a", { href: "?boot=disk" }, "Boot from the disk"),
+      " instead, as a PC of one’s own does: firmware, boot loader and kernel then come to the terminal one after the other.",
+    ),
     element("h3", {}, "Try"),
     element("ul", { class: "commands" }, ...commands.map(({ command, shows }) => commandRow(command, shows))),
     element(

@@ -1,16 +1,24 @@
 import { V86 } from "v86";
 import { createGuestMemory, type GuestMemory } from "../../devices/guest_memory.ts";
+import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
 import { checkSeams, JIT_TABLE_OFFSET, type V86Cpu, type V86Emulator } from "./seams.ts";
 import { withSharedMemory, withSharedMemoryImport } from "./wasm_memory.ts";
+
+/** A kernel that the host puts into the guest's memory, as QEMU's -kernel does. */
+export interface HandedKernel {
+  readonly image: ArrayBuffer;
+  readonly initrd: ArrayBuffer;
+  readonly commandLine: string;
+}
 
 export interface EmulatorOptions {
   /** The bytes of v86.wasm. */
   readonly wasm: Uint8Array;
   readonly bios: ArrayBuffer;
   readonly vgaBios: ArrayBuffer;
-  readonly kernel: ArrayBuffer;
-  readonly initrd: ArrayBuffer;
-  readonly commandLine: string;
+  /** Without one the firmware boots from a disk. */
+  readonly kernel: HandedKernel | undefined;
+  readonly firmwareFiles: readonly FirmwareFile[];
   readonly memoryBytes: number;
   /** v86's own IDE disk of so many bytes, all zeroes; 0 for none. */
   readonly ideBytes: number;
@@ -32,6 +40,7 @@ export interface Emulator {
  * Throws if v86 is not the version that this code knows.
  */
 export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {
+  const { kernel } = options;
   const emulator = new V86({
     wasm_fn: async (imports: WebAssembly.Imports) => {
       const module = await WebAssembly.compile(withSharedMemory(options.wasm));
@@ -41,9 +50,11 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     vga_memory_size: 2 << 20,
     bios: { buffer: options.bios },
     vga_bios: { buffer: options.vgaBios },
-    bzimage: { buffer: options.kernel },
-    initrd: { buffer: options.initrd },
-    cmdline: options.commandLine,
+    ...(kernel && {
+      bzimage: { buffer: kernel.image },
+      initrd: { buffer: kernel.initrd },
+      cmdline: kernel.commandLine,
+    }),
     ...(options.ideBytes > 0 ? { hda: { buffer: new ArrayBuffer(options.ideBytes) } } : {}),
     // v86 has its local APIC only together with ACPI.
     acpi: options.localApic,
@@ -59,6 +70,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   checkSeams(emulator);
   const { cpu } = emulator.v86;
   shareJitMemory(cpu);
+  offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
   const { mem8 } = cpu;
   return { v86: emulator, cpu, memory: createGuestMemory(mem8.buffer, mem8.byteOffset, mem8.length) };

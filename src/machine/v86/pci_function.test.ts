@@ -64,6 +64,7 @@ function fakeCpu() {
       classCode: [1, 8, 2],
       exitTimer: new ExitTimer(signals),
       msixVectors: 0,
+      afterWrite: () => void accesses.push("after"),
       mmio: {
         readRegister: offset => {
           accesses.push(`read ${offset.toString(16)}`);
@@ -178,7 +179,16 @@ describe("PciFunction", () => {
     write32((FIRST + 0x1008) | 0, 7);
     expect([0, 1, 2, 3].map(i => read8((FIRST + 8 + i) | 0))).toEqual([0x11, 0x22, 0x33, 0x44]);
     write8(FIRST | 0, 1);
-    expect(accesses).toEqual(["read 1c", "write 1008 7", "read 8", "read 8", "read 8", "read 8"]);
+    expect(accesses).toEqual([
+      "read 1c",
+      "write 1008 7",
+      "after",
+      "read 8",
+      "read 8",
+      "read 8",
+      "read 8",
+      "after",
+    ]);
   });
 
   it("is deaf while memory space is switched off", () => {

@@ -29,6 +29,8 @@ export interface PciFunctionOptions {
   readonly classCode: readonly [number, number, number];
   readonly mmio: MmioHandler;
   readonly exitTimer: ExitTimer;
+  /** Called after each register write. */
+  readonly afterWrite: () => void;
   /** MSI-X vectors; 0 for a function that has the pin alone. The machine must have a local APIC for them. */
   readonly msixVectors: number;
   /** Further capabilities, without their pointers to the next one. */
@@ -70,6 +72,7 @@ export class PciFunction {
   readonly #flags: Int32Array;
   readonly #mmio: MmioHandler;
   readonly #exitTimer: ExitTimer;
+  readonly #afterWrite: () => void;
   readonly #msix: MsixTable | undefined;
   #mapped = -1;
   #underneath: readonly unknown[] = [];
@@ -79,6 +82,7 @@ export class PciFunction {
     this.#id = options.device << 3;
     this.#mmio = options.mmio;
     this.#exitTimer = options.exitTimer;
+    this.#afterWrite = options.afterWrite;
     this.#flags = words(cpu.flags);
     const { pci } = cpu.devices;
     if (pci.device_spaces[this.#id]) throw new Error(`PCI device ${options.device} is taken`);
@@ -193,11 +197,15 @@ export class PciFunction {
       BAR_BYTES,
       address => (enabled() ? timed(() => this.#readByte(offset(address))) : 0xff),
       (address, value) => {
-        if (enabled()) timed(() => this.#mmio.writeByte?.(offset(address), value & 0xff));
+        if (!enabled()) return;
+        timed(() => this.#mmio.writeByte?.(offset(address), value & 0xff));
+        this.#afterWrite();
       },
       address => (enabled() ? timed(() => this.#read(offset(address))) : -1),
       (address, value) => {
-        if (enabled()) timed(() => this.#write(offset(address), value));
+        if (!enabled()) return;
+        timed(() => this.#write(offset(address), value));
+        this.#afterWrite();
       },
     );
     cpu.full_clear_tlb();

@@ -2,6 +2,7 @@ import type { EventNotifier } from "../../eventloop/event_notifier.ts";
 import { SpinTrial } from "../../eventloop/spin_trial.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
+import type { FirmwarePace } from "./firmware_pace.ts";
 import { bytes, type V86Emulator, words } from "./seams.ts";
 
 /** A device that is served at the vCPU thread's safe points. */
@@ -31,6 +32,7 @@ export interface RunLoopOptions {
   readonly counters: Int32Array;
   /** Undefined where another thread serves the I/O: only then may this one wait for it. */
   readonly mainLoop: MainLoop | undefined;
+  readonly firmwarePace: FirmwarePace;
   /** Longest busy wait for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
   /** The guest has halted with interrupts off, as Linux does when it is switched off: nothing will wake it. */
@@ -82,9 +84,12 @@ export class RunLoop {
     const flags = words(cpu.flags);
     this.#isDead = () => halted[0] !== 0 && (flags[0] & EFLAGS_IF) === 0;
     const runHardwareTimers = cpu.run_hardware_timers.bind(cpu);
+    const { firmwarePace } = options;
     cpu.run_hardware_timers = (acpiEnabled, now) => {
       // v86 calls this between two stretches of guest code, about every 100,000 instructions: a safe point.
+      firmwarePace.resume();
       this.#safePoint(halted[0] !== 0);
+      if (firmwarePace.isOn) this.#waitForPollingGuest();
       return runHardwareTimers(acpiEnabled, now);
     };
   }
@@ -157,7 +162,7 @@ export class RunLoop {
     if (mainLoop || !devices.some(device => device.ioInFlight)) return false;
     const start = performance.now();
     const spins = haltPollMaxUs > 0 && this.#trial.next(start);
-    if (!(spins && this.#haltPoll(start)) && !this.#waitBlocking()) return false;
+    if (!(spins && this.#haltPoll(start)) && !this.#waitBlocking(this.#delayMs)) return false;
     if (this.#trial.isMeasured) {
       const now = performance.now();
       this.#trial.record(now, now - start);
@@ -166,12 +171,19 @@ export class RunLoop {
     return this.#delayMs < 1;
   }
 
+  /** The firmware does nothing but wait while a command is under way: this thread may as well sleep. */
+  #waitForPollingGuest(): void {
+    const { devices, mainLoop } = this.#options;
+    if (mainLoop || !devices.some(device => device.ioInFlight)) return;
+    if (this.#waitBlocking(BLOCKING_WAIT_MS)) this.#safePoint(false);
+  }
+
   /** Blocking wakes ten times faster than a turn of the event loop. True if there is something for a safe point. */
-  #waitBlocking(): boolean {
+  #waitBlocking(atMostMs: number): boolean {
     const { notifier, counters, haltPollMaxUs } = this.#options;
     const start = performance.now();
     notifier.announceSleep();
-    if (!this.#hasWork) notifier.waitBlocking(Math.min(this.#delayMs, BLOCKING_WAIT_MS));
+    if (!this.#hasWork) notifier.waitBlocking(Math.min(atMostMs, BLOCKING_WAIT_MS));
     notifier.cancelSleep();
     if (!this.#hasWork) return false;
     addCounter(counters, Counter.vcpuWakeups);

@@ -60,6 +60,8 @@ export interface V86Cpu {
     ): void;
   };
   readonly devices: { readonly pci: V86Pci; readonly uart0: V86Uart; readonly uart1: V86Uart };
+  /** The files of fw_cfg, QEMU's way to tell the firmware things. */
+  readonly option_roms: { readonly name: string; readonly data: Uint8Array }[];
   readonly wm: { readonly wasm_table: WebAssembly.Table };
   readonly jit_imports: Record<string, WebAssembly.ImportValue>;
   /** MMIO handlers by block of 128 KiB. */
@@ -142,6 +144,7 @@ export function checkSeams(emulator: V86Emulator): void {
     for (const name of ["mem8", "cr", "flags", "in_hlt"] as const) {
       check(cpu[name]?.buffer instanceof SharedArrayBuffer && cpu[name].length > 0, `cpu.${name}`);
     }
+    check(Array.isArray(cpu.option_roms), "cpu.option_roms");
     check(cpu.wm?.wasm_table instanceof WebAssembly.Table, "cpu.wm.wasm_table");
     check(typeof cpu.jit_imports === "object", "cpu.jit_imports");
     check(typeof cpu.io?.mmap_register === "function", "cpu.io.mmap_register");

@@ -14,6 +14,8 @@ export class SerialPort {
   #outputLength = 0;
   #input: Uint8Array[] = [];
   #inputAt = 0;
+  /** Does the guest say with RTS whether it takes input? */
+  flowControlled: () => boolean = () => true;
 
   constructor(emulator: V86Emulator, port: 0 | 1, onOutput: (bytes: Uint8Array) => void) {
     this.#emulator = emulator;
@@ -52,7 +54,7 @@ export class SerialPort {
     while (
       this.#input.length > 0 &&
       this.#uart.input.length < MAX_IN_UART &&
-      (this.#uart.modem_control & RTS) !== 0
+      ((this.#uart.modem_control & RTS) !== 0 || !this.flowControlled())
     ) {
       const [first] = this.#input;
       const room = MAX_IN_UART - this.#uart.input.length;

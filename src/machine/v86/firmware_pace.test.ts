@@ -1,0 +1,35 @@
+import { expect, it } from "vitest";
+import { FirmwarePace } from "./firmware_pace.ts";
+import type { V86Cpu } from "./seams.ts";
+
+function rig() {
+  const halted = new Uint8Array(new SharedArrayBuffer(1));
+  return { halted, pace: new FirmwarePace({ in_hlt: halted } as unknown as V86Cpu) };
+}
+
+it("stops the guest at a register write, until the next safe point", () => {
+  const { halted, pace } = rig();
+  pace.cut();
+  expect(halted[0]).toBe(1);
+  pace.resume();
+  expect(halted[0]).toBe(0);
+});
+
+it("does not wake a guest that has halted by itself", () => {
+  const { halted, pace } = rig();
+  pace.cut();
+  pace.resume();
+  halted[0] = 1;
+  pace.resume();
+  expect(halted[0]).toBe(1);
+});
+
+it("leaves a kernel alone, but for a stop from just before", () => {
+  const { halted, pace } = rig();
+  pace.cut();
+  pace.isOn = false;
+  pace.resume();
+  expect(halted[0]).toBe(0);
+  pace.cut();
+  expect(halted[0]).toBe(0);
+});

@@ -1,0 +1,34 @@
+import { bytes, type V86Cpu } from "./seams.ts";
+
+/**
+ * Firmware and boot loaders drive the disk one command at a time and poll for its completion, and completions are posted
+ * at safe points: every 100,000 guest instructions, most of which such a guest would spend in its polling loop. While
+ * this is on, a register write ends the stretch of guest code that it came in, so that a safe point follows soon.
+ */
+export class FirmwarePace {
+  /** Switched off when a kernel has taken over: it waits for interrupts instead. */
+  isOn = true;
+  readonly #halted: Uint8Array;
+  #cut = false;
+
+  constructor(cpu: V86Cpu) {
+    this.#halted = bytes(cpu.in_hlt);
+  }
+
+  /** From a register write. v86 leaves its loop, between two blocks of code, when the guest seems to have halted. */
+  cut(): void {
+    if (!this.isOn) return;
+    this.#cut = true;
+    this.#halted[0] = 1;
+  }
+
+  /**
+   * At the safe point, before anything else: the guest goes on. (One that has really halted in the same block of code
+   * wakes once for nothing, as it may at any time.)
+   */
+  resume(): void {
+    if (!this.#cut) return;
+    this.#cut = false;
+    this.#halted[0] = 0;
+  }
+}
