@@ -5,4 +5,6 @@ export const Effect = {
   changesBlocks: 1 << 1,
   /** Command Submission and Execution, 18:16: no other command to the same namespace may be outstanding. */
   aloneOnNamespace: 1 << 16,
+  /** … to any namespace. */
+  aloneInSubsystem: 1 << 17,
 } as const;

@@ -12,6 +12,10 @@ const Word = {
   BUSY_SECONDS: 5,
   POWERED_SECONDS: 6,
   BUSY_MS: 7,
+  SANITIZE_STATUS: 8,
+  SANITIZE_STATE: 9,
+  SANITIZE_CDW10: 10,
+  SECTORS_WRITTEN_AT_SANITIZE: 11,
 } as const;
 
 /** The counters of I/O that belong to a drive's health, not to one run of it. */
@@ -86,6 +90,40 @@ export class Health {
     if (isMediaError) this.#add(Word.MEDIA_ERRORS, 1);
     this.#add(Word.ERROR_LOG_ENTRIES, 1);
     return this.errorLogEntries;
+  }
+
+  /** Of the last Sanitize operation: SanitizeState. */
+  get sanitizeState(): number {
+    return this.#get(Word.SANITIZE_STATE);
+  }
+
+  set sanitizeState(state: number) {
+    this.#set(Word.SANITIZE_STATE, state);
+  }
+
+  /** … its status as the log has it, its command's CDW10, and the sectors that had been written when it was over. */
+  get sanitizeStatus(): number {
+    return this.#get(Word.SANITIZE_STATUS);
+  }
+
+  set sanitizeStatus(status: number) {
+    this.#set(Word.SANITIZE_STATUS, status);
+  }
+
+  get sanitizeCdw10(): number {
+    return this.#get(Word.SANITIZE_CDW10);
+  }
+
+  set sanitizeCdw10(cdw10: number) {
+    this.#set(Word.SANITIZE_CDW10, cdw10 | 0);
+  }
+
+  get sectorsWrittenAtSanitize(): number {
+    return this.#get(Word.SECTORS_WRITTEN_AT_SANITIZE) | 0;
+  }
+
+  set sectorsWrittenAtSanitize(sectors: number) {
+    this.#set(Word.SECTORS_WRITTEN_AT_SANITIZE, sectors);
   }
 
   /** Called now and then: whether I/O commands are outstanding. The clock is only asked while they are. */

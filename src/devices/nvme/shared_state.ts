@@ -8,7 +8,9 @@ export const MAX_IO_QUEUES = 16;
 
 const OWN = CommonControl.FIRST;
 /** Words of Control.HEALTH. */
-export const HEALTH_WORDS = 8;
+export const HEALTH_WORDS = 12;
+const SANITIZE_WORDS = OWN + 13 + HEALTH_WORDS;
+const SELF_TEST_WORDS = SANITIZE_WORDS + 5;
 /** Controller-wide words (indices of 32-bit words). */
 export const Control = {
   ...CommonControl,
@@ -36,9 +38,48 @@ export const Control = {
   ARBITRATION_BURST: OWN + 12,
   /** vCPU: health.ts has the words from here on. */
   HEALTH: OWN + 13,
+  /** vCPU: goes up by one at each Sanitize operation, and SanitizeState. */
+  SANITIZE: SANITIZE_WORDS,
+  SANITIZE_STATE: SANITIZE_WORDS + 1,
+  /** Server: the operation it has finished, how (a status), and how far it is, of 65536. */
+  SANITIZE_ACK: SANITIZE_WORDS + 2,
+  SANITIZE_STATUS: SANITIZE_WORDS + 3,
+  SANITIZE_PROGRESS: SANITIZE_WORDS + 4,
+  /** vCPU: goes up by one at each Device Self-test; SelfTestCode; the namespace, or all; which test is to end early. */
+  SELF_TEST: SELF_TEST_WORDS,
+  SELF_TEST_CODE: SELF_TEST_WORDS + 1,
+  SELF_TEST_NSID: SELF_TEST_WORDS + 2,
+  SELF_TEST_ABORT: SELF_TEST_WORDS + 3,
+  /** Server: the test it has finished, its SelfTestResult and, where it failed, what; how far it is, in percent. */
+  SELF_TEST_ACK: SELF_TEST_WORDS + 4,
+  SELF_TEST_RESULT: SELF_TEST_WORDS + 5,
+  SELF_TEST_SEGMENT: SELF_TEST_WORDS + 6,
+  SELF_TEST_FAILING_NSID: SELF_TEST_WORDS + 7,
+  SELF_TEST_FAILING_LBA_LOW: SELF_TEST_WORDS + 8,
+  SELF_TEST_FAILING_LBA_HIGH: SELF_TEST_WORDS + 9,
+  SELF_TEST_PROGRESS: SELF_TEST_WORDS + 10,
   /** Server: KiB that namespace 1, 2, … take (thin provisioning). */
-  ALLOCATED_KIB: OWN + 13 + HEALTH_WORDS,
+  ALLOCATED_KIB: SELF_TEST_WORDS + 11,
 } as const;
+
+/** vCPU: whether I/O may be executed, as far as Sanitize is concerned (NVMe 1.4, section 8.15). */
+export const SanitizeState = { idle: 0, running: 1, failed: 2 } as const;
+
+/** Self-test Code, section 5.8. */
+export const SelfTestCode = { short: 1, extended: 2 } as const;
+/** Device Self-test Result, figure 199. */
+export const SelfTestResult = {
+  passed: 0,
+  abortedByCommand: 1,
+  abortedByReset: 2,
+  namespaceRemoved: 3,
+  abortedByFormat: 4,
+  failedInSegment: 7,
+  abortedBySanitize: 9,
+  unused: 0xf,
+} as const;
+/** Segments of a self-test (section 8.11): those that there are here. */
+export const SelfTestSegment = { ram: 1, media: 7 } as const;
 export const MAX_NAMESPACES = 16;
 const CONTROL_WORDS = Control.ALLOCATED_KIB + MAX_NAMESPACES;
 

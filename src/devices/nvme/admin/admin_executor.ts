@@ -5,7 +5,7 @@ import type { CompletionQueues } from "../completion_queues.ts";
 import type { Health } from "../health.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
-import { Control, type SharedState } from "../shared_state.ts";
+import { Control, SelfTestResult, type SharedState } from "../shared_state.ts";
 import { FeatureId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
@@ -20,6 +20,8 @@ import { FormatState } from "./format_state.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { LogSources } from "./log_pages.ts";
+import { SanitizeOperation } from "./sanitize.ts";
+import { SelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
 import { TemperatureWatch } from "./temperature.ts";
 
@@ -60,6 +62,8 @@ export class AdminExecutor implements AdminServices {
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
   readonly #format: FormatState;
+  readonly selfTest: SelfTest;
+  readonly sanitizer: SanitizeOperation;
   readonly #keepAlive = new KeepAlive();
   readonly #temperature = new TemperatureWatch();
 
@@ -82,6 +86,8 @@ export class AdminExecutor implements AdminServices {
     this.oacs = [...this.#commands.values()].reduce((bits, { oacs }) => bits | oacs, 0);
     this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
     this.#format = new FormatState(options.shared);
+    this.selfTest = new SelfTest(options.shared, options.health, options.now);
+    this.sanitizer = new SanitizeOperation(options.shared, options.health);
     this.features = this.#newFeatures();
     this.featuresChanged();
   }
@@ -105,6 +111,7 @@ export class AdminExecutor implements AdminServices {
   reset(): void {
     this.#queue = undefined;
     this.#format.forget();
+    this.selfTest.reset();
     this.features = this.#newFeatures();
     this.asyncEvents = this.#newAsyncEvents();
   }
@@ -115,6 +122,8 @@ export class AdminExecutor implements AdminServices {
       this.#complete(cid, Status.success, 0),
     );
     this.#takeFormat();
+    this.selfTest.take();
+    if (this.sanitizer.take()) this.asyncEvents.report(AsyncEvent.sanitizeCompleted);
     const queue = this.#queue;
     if (!queue) return;
     for (let command = queue.fetch(this.memory); command; command = queue.fetch(this.memory)) {
@@ -130,6 +139,7 @@ export class AdminExecutor implements AdminServices {
     const entry = this.#commands.get(command.opcode);
     if (!entry) return Status.invalidOpcode;
     if (command.fuse !== 0 || command.psdt !== 0) return Status.invalidField;
+    if (!entry.duringSanitize && this.sanitizer.refusal !== undefined) return this.sanitizer.refusal;
     return entry.execute(this, command);
   }
 
@@ -183,6 +193,8 @@ export class AdminExecutor implements AdminServices {
       errorLog: this.errorLog,
       firmwareRevision: this.identity.firmwareRevision,
       health: this.#options.health,
+      selfTest: this.selfTest,
+      sanitizer: this.sanitizer,
       temperatureThresholds: this.features.temperatureThresholds,
       adminEffects: Array.from(this.#commands, ([opcode, { effects }]) => [opcode, effects] as const),
       now: this.#options.now(),
@@ -224,8 +236,24 @@ export class AdminExecutor implements AdminServices {
 
   startFormat(nsid: number, cid: number): boolean {
     if (!this.#format.start(nsid, cid)) return false;
+    this.selfTest.abortOf(nsid, SelfTestResult.abortedByFormat);
     this.#options.notifyServer();
     return true;
+  }
+
+  startSelfTest(code: number, nsid: number): boolean {
+    if (!this.selfTest.start(code, nsid)) return false;
+    this.#options.notifyServer();
+    return true;
+  }
+
+  startSanitize(cdw10: number): StatusCode {
+    if (this.#format.isRunning) return Status.formatInProgress;
+    const status = this.sanitizer.start(cdw10);
+    if (status !== Status.success) return status;
+    this.selfTest.abort(SelfTestResult.abortedBySanitize);
+    this.#options.notifyServer();
+    return status;
   }
 
   featuresChanged(): void {

@@ -13,6 +13,8 @@ import type { AsyncEvents } from "./async_events.ts";
 import type { Features } from "./features.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import type { LogSources } from "./log_pages.ts";
+import type { SanitizeOperation } from "./sanitize.ts";
+import type { SelfTest } from "./self_test.ts";
 
 /** What admin commands may use of the controller that runs them. */
 export interface AdminServices {
@@ -38,6 +40,12 @@ export interface AdminServices {
   resetShadow(kind: "sq" | "cq", qid: number): void;
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode;
   featuresChanged(): void;
+  readonly selfTest: SelfTest;
+  readonly sanitizer: SanitizeOperation;
+  /** Starts a self-test of a namespace, of all, or of none (0). False while one is under way. */
+  startSelfTest(code: number, nsid: number): boolean;
+  /** Starts a Sanitize operation by block erase. */
+  startSanitize(cdw10: number): StatusCode;
   /** The Keep Alive command has come. */
   keepAlive(): void;
   /** The Format NVM command `cid` completes when the namespace, or all, is deleted. False while one is under way. */

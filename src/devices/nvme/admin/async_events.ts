@@ -5,6 +5,7 @@ export const AER_LIMIT = 4;
 export const AsyncEvent = {
   invalidDoorbellRegister: { type: 0, info: 0x00, logPage: 0x01 },
   invalidDoorbellValue: { type: 0, info: 0x01, logPage: 0x01 },
+  sanitizeCompleted: { type: 6, info: 0x01, logPage: 0x81 },
   temperatureThreshold: { type: 1, info: 0x01, logPage: 0x02 },
 } as const;
 export type AsyncEvent = (typeof AsyncEvent)[keyof typeof AsyncEvent];

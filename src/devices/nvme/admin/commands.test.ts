@@ -47,7 +47,7 @@ describe("Identify (5.15)", () => {
     expect(4096 << data.getUint8(77)).toBe(2 << 20); // MDTS
     expect(data.getUint32(80, true)).toBe(rig.read(8)); // VER is VS
     expect(data.getUint8(111)).toBe(1); // CNTRLTYPE: I/O
-    expect(data.getUint16(256, true)).toBe(0x102); // OACS: Doorbell Buffer Config, Format NVM
+    expect(data.getUint16(256, true)).toBe(0x112); // OACS: Doorbell Buffer Config, Device Self-test, Format NVM
     expect(data.getUint8(524)).toBe(0); // FNA: by namespace, no cryptographic erase
     expect(data.getUint8(259) + 1).toBe(4); // AERL
     expect(data.getUint8(261) & 6).toBe(6); // LPA: effects, offsets
@@ -262,7 +262,7 @@ describe("Get Log Page (5.14)", () => {
       Array.from({ length: 256 }, (_, opcode) => opcode).filter(
         opcode => (view.getUint32(from + opcode * 4, true) & 1) !== 0,
       );
-    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x18, 0x7c, 0x80]);
+    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x14, 0x18, 0x7c, 0x80, 0x84]);
     expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0003); // LBCC, CSE: alone on the namespace
     expect(supported(1024)).toEqual([0, 1, 2, 8, 9]);
     const changes = [0, 1, 2, 8, 9].map(opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1);
@@ -297,7 +297,7 @@ describe("Get Log Page (5.14)", () => {
     }
     expect((await rig.command(log(3, page, (2 << 20) + 4))).status).toBe(INVALID_FIELD);
     expect((await rig.command(log(3, page, 2 ** 34))).status).toBe(INVALID_FIELD);
-    for (const id of [0, 6, 0x70, 0x80, 0xff])
+    for (const id of [0, 7, 0x70, 0x80, 0xff])
       expect((await rig.command(log(id, page, 4))).status).toBe(INVALID_LOG_PAGE);
   });
 
@@ -381,6 +381,7 @@ describe("Features (5.13, 5.21)", () => {
     ["Write Atomicity Normal", 0x0a, 0, 1, 1],
     ["Asynchronous Event Configuration", 0x0b, 0, 0x1f, 0x1f],
     ["Keep Alive Timer", 0x0f, 0, 60_001, 60_001],
+    ["Sanitize Config", 0x17, 0, 3, 1],
   ])("%s: default, set, get, select", async (_name, id, initial, written, kept) => {
     const rig = await enabled();
     expect(await get(rig, id)).toMatchObject({ status: 0, result: initial });

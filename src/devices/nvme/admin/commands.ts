@@ -10,6 +10,8 @@ import { formatNvm } from "./format.ts";
 import { identify } from "./identify_command.ts";
 import { logPages } from "./log_pages.ts";
 import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands.ts";
+import { sanitize } from "./sanitize.ts";
+import { deviceSelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
 
 /** One admin command: this table is what is supported, how it is run, and what the effects log says. */
@@ -18,17 +20,20 @@ export interface AdminCommandEntry {
   readonly effects: number;
   /** Bit of Optional Admin Command Support (OACS, figure 247) that says it is there; 0 for mandatory commands. */
   readonly oacs: number;
+  /** May it be executed while a Sanitize operation goes on, or after one that has failed? (section 8.15) */
+  readonly duringSanitize: boolean;
   execute(services: AdminServices, command: AdminCommand): AdminResult;
 }
 
 const entry = (
   name: string,
   execute: AdminCommandEntry["execute"],
-  { effects = 0, oacs = 0 }: { readonly effects?: number; readonly oacs?: number } = {},
+  { effects = 0, oacs = 0, duringSanitize = true }: Partial<Omit<AdminCommandEntry, "name" | "execute">> = {},
 ): AdminCommandEntry => ({
   name,
   effects: Effect.supported | effects,
   oacs,
+  duringSanitize,
   execute,
 });
 
@@ -43,13 +48,22 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.setFeatures, entry("Set Features", setFeatures)],
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
+  [
+    AdminOpcode.deviceSelfTest,
+    entry("Device Self-test", deviceSelfTest, { oacs: Oacs.deviceSelfTest, duringSanitize: false }),
+  ],
   [AdminOpcode.keepAlive, entry("Keep Alive", keepAlive)],
   [
     AdminOpcode.formatNvm,
     entry("Format NVM", formatNvm, {
       effects: Effect.changesBlocks | Effect.aloneOnNamespace,
       oacs: Oacs.formatNvm,
+      duringSanitize: false,
     }),
+  ],
+  [
+    AdminOpcode.sanitize,
+    entry("Sanitize", sanitize, { effects: Effect.changesBlocks | Effect.aloneInSubsystem }),
   ],
 ]);
 

@@ -65,6 +65,7 @@ export const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
     { name: "Asynchronous Event Configuration", initial: 0, changeable: true, mask: 0xffff },
   ],
   [FeatureId.keepAliveTimer, { name: "Keep Alive Timer", initial: 0, changeable: true, mask: 0xffffffff }],
+  [FeatureId.sanitizeConfig, { name: "Sanitize Config", initial: 0, changeable: true, mask: 1 }],
 ]);
 
 /** Arbitration, CDW11 2:0: the burst is a power of two, or has no limit (7), which is 0 here (section 5.21.1.1). */
@@ -83,6 +84,11 @@ export class Features {
   /** `vectors`: how many interrupt vectors there are; with the pin alone it is one. */
   constructor(vectors: number) {
     this.#vectors = vectors;
+  }
+
+  /** No-Deallocate Response Mode: a Sanitize that may not deallocate is run and warned of, not refused (5.21.1.23). */
+  get allowsUnexpectedDeallocation(): boolean {
+    return this.get(FeatureId.sanitizeConfig) !== 0;
   }
 
   get temperatureThresholds(): TemperatureThresholds {

@@ -15,13 +15,13 @@ export class FormatState {
     return this.#cid !== undefined;
   }
 
-  get #isRunning(): boolean {
+  get isRunning(): boolean {
     return this.#shared.getControl(Control.FORMAT) !== this.#shared.getControl(Control.FORMAT_ACK);
   }
 
   /** Hands a format over to the serving side, which is to be notified. False while one is under way. */
   start(nsid: number, cid: number): boolean {
-    if (this.#isRunning) return false;
+    if (this.isRunning) return false;
     this.#cid = cid;
     this.#shared.setControl(Control.FORMAT_NSID, nsid | 0);
     this.#shared.addControl(Control.FORMAT);
@@ -31,7 +31,7 @@ export class FormatState {
   /** The command whose format is finished: what it deleted is durably gone, or its status says why not. */
   take(): { readonly cid: number; readonly status: StatusCode; readonly nsid: number } | undefined {
     const cid = this.#cid;
-    if (cid === undefined || this.#isRunning) return undefined;
+    if (cid === undefined || this.isRunning) return undefined;
     this.#cid = undefined;
     return {
       cid,

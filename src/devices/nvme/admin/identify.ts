@@ -4,6 +4,7 @@ import { AER_LIMIT } from "./async_events.ts";
 import { ERROR_LOG_ENTRIES } from "./error_log.ts";
 import { DEFAULT_OVER_TEMPERATURE } from "./features.ts";
 import { KEEP_ALIVE_GRANULARITY } from "./keep_alive.ts";
+import { SANICAP } from "./sanitize.ts";
 
 /** Identify data structures: NVMe 1.4, section 5.15.2. All are 4096 bytes. */
 export const IDENTIFY_BYTES = 4096;
@@ -66,7 +67,10 @@ export function identifyController(
   view.setUint16(266, DEFAULT_OVER_TEMPERATURE, true); // WCTEMP, kelvin
   view.setUint16(268, 353, true); // CCTEMP, kelvin
   putUint64(view, 280, totalBytes(namespaces)); // TNVMCAP, low half of 128 bits
+  view.setUint16(316, 1, true); // EDSTT: the extended self-test takes a minute at most
+  data[318] = 1; // DSTO: one self-test at a time
   view.setUint16(320, KEEP_ALIVE_GRANULARITY, true); // KAS
+  view.setUint32(328, SANICAP, true); // SANICAP
   data[512] = 0x66; // SQES: 64 bytes
   data[513] = 0x44; // CQES: 16 bytes
   view.setUint32(516, highestNsid(namespaces), true); // NN

@@ -3,6 +3,8 @@ import type { Health } from "../health.ts";
 import { ioCommands } from "../io/commands.ts";
 import { LogPageId } from "../spec/features.ts";
 import type { ErrorLog } from "./error_log.ts";
+import type { SanitizeOperation } from "./sanitize.ts";
+import type { SelfTest } from "./self_test.ts";
 import { COMPOSITE_TEMPERATURE, isTemperatureCritical, type TemperatureThresholds } from "./temperature.ts";
 
 /** What log pages are made of. */
@@ -11,6 +13,8 @@ export interface LogSources {
   readonly errorLog: ErrorLog;
   readonly firmwareRevision: string;
   readonly health: Health;
+  readonly selfTest: SelfTest;
+  readonly sanitizer: SanitizeOperation;
   readonly temperatureThresholds: TemperatureThresholds;
   /** Opcode and effects of each admin command. */
   readonly adminEffects: Iterable<readonly [opcode: number, effects: number]>;
@@ -40,6 +44,8 @@ export const logPages: ReadonlyMap<number, LogPage> = new Map<number, LogPage>([
       build: ({ adminEffects }) => commandEffects(adminEffects),
     },
   ],
+  [LogPageId.selfTest, { name: "Device Self-test", build: ({ selfTest }) => selfTest.page() }],
+  [LogPageId.sanitizeStatus, { name: "Sanitize Status", build: ({ sanitizer }) => sanitizer.page() }],
 ]);
 
 /** Critical Warning, bit 1. */

@@ -22,6 +22,8 @@ import { Status, type StatusCode } from "../spec/status.ts";
 import { type IoCommand, type IoServices, ioCommands } from "./commands.ts";
 import { eraseAll } from "./erase.ts";
 import { IoRequest } from "./request.ts";
+import { Sanitizer } from "./sanitizer.ts";
+import { SelfTester } from "./self_tester.ts";
 
 export interface IoServerOptions {
   readonly memory: GuestMemory;
@@ -48,6 +50,8 @@ export class IoServer implements AioHandler, IoServices {
   readonly #waiting = new Int32Array(MAX_IO_QUEUES + 1);
   #waitingTotal = 0;
   readonly #tails: TailWatch;
+  readonly #sanitizer: Sanitizer;
+  readonly #selfTester: SelfTester;
   #epoch = 0;
   #shutdownRunning = false;
   #formatRunning = false;
@@ -61,6 +65,8 @@ export class IoServer implements AioHandler, IoServices {
     this.#reportBug = options.reportBug;
     this.namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
     this.vector = new IoVector(options.memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
+    this.#sanitizer = new Sanitizer(options.shared, this.namespaces, () => this.#waitingTotal > 0);
+    this.#selfTester = new SelfTester(options.shared, this.namespaces);
     this.#epoch = this.#shared.getControl(Control.EPOCH);
     this.#publishAllocation();
   }
@@ -68,7 +74,14 @@ export class IoServer implements AioHandler, IoServices {
   // --- AioHandler
 
   get pending(): boolean {
-    return this.#waitingTotal > 0 || this.#shutdownRunning || this.#formatRunning || this.#stalled;
+    return (
+      this.#waitingTotal > 0 ||
+      this.#shutdownRunning ||
+      this.#formatRunning ||
+      this.#sanitizer.pending ||
+      this.#selfTester.pending ||
+      this.#stalled
+    );
   }
 
   poll(): boolean {
@@ -108,6 +121,8 @@ export class IoServer implements AioHandler, IoServices {
     let progress = this.#adoptReset();
     progress = this.#shutDown() || progress;
     progress = this.#format() || progress;
+    progress = this.#sanitizer.start() || progress;
+    this.#selfTester.step();
     this.#stalled = false;
     const highest = this.#shared.getControl(Control.HIGHEST_SQ);
     const ringBefore = this.#shared.completions.words[0];
@@ -216,7 +231,9 @@ export class IoServer implements AioHandler, IoServices {
   #execute(request: IoRequest): void {
     const command = ioCommands.get(request.opcode);
     let result: StatusCode | Promise<StatusCode>;
+    const refusal = this.#sanitizer.refusal;
     if (!command) result = Status.invalidOpcode;
+    else if (refusal !== undefined) result = refusal;
     // No fused operations (FUSES 0) and no SGLs (SGLS 0): section 4.2.
     else if (request.fuse !== 0 || request.psdt !== 0) result = Status.invalidField;
     else result = this.#run(command, request);
@@ -254,6 +271,8 @@ export class IoServer implements AioHandler, IoServices {
     if (request.epoch === this.#epoch) this.#waiting[request.qid] -= 1;
     this.#complete(request, status);
     this.#wakeVcpu();
+    // The last one before a Sanitize operation: now it can begin.
+    if (this.#waitingTotal === 0 && this.#sanitizer.pending) this.#shared.serverNotifier.set();
   }
 
   #complete(request: IoRequest, status: StatusCode): void {

@@ -21,9 +21,11 @@ const adminNames: Readonly<Record<number, string>> = {
   [AdminOpcode.setFeatures]: "Set Features",
   [AdminOpcode.getFeatures]: "Get Features",
   [AdminOpcode.asyncEventRequest]: "Asynchronous Event Request",
+  [AdminOpcode.deviceSelfTest]: "Device Self-test",
   [AdminOpcode.keepAlive]: "Keep Alive",
   [AdminOpcode.doorbellBufferConfig]: "Doorbell Buffer Config",
   [AdminOpcode.formatNvm]: "Format NVM",
+  [AdminOpcode.sanitize]: "Sanitize",
   [AdminOpcode.googleShadowDoorbells]: "Google shadow doorbells",
 };
 

@@ -11,6 +11,7 @@ export const FeatureId = {
   writeAtomicityNormal: 0x0a,
   asyncEventConfiguration: 0x0b,
   keepAliveTimer: 0x0f,
+  sanitizeConfig: 0x17,
 } as const;
 
 /** Log page identifiers: NVMe 1.4, figure 191. */
@@ -20,4 +21,6 @@ export const LogPageId = {
   firmwareSlot: 0x03,
   changedNamespaces: 0x04,
   commandEffects: 0x05,
+  selfTest: 0x06,
+  sanitizeStatus: 0x81,
 } as const;

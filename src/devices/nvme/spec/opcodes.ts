@@ -10,9 +10,11 @@ export const AdminOpcode = {
   setFeatures: 0x09,
   getFeatures: 0x0a,
   asyncEventRequest: 0x0c,
+  deviceSelfTest: 0x14,
   keepAlive: 0x18,
   doorbellBufferConfig: 0x7c,
   formatNvm: 0x80,
+  sanitize: 0x84,
   /** Google's vendor extension of 2015, from which Doorbell Buffer Config came. */
   googleShadowDoorbells: 0xc0,
 } as const;

@@ -15,6 +15,8 @@ export const Status = {
   invalidNamespace: 0x00b | DNR,
   sequenceError: 0x00c | DNR,
   keepAliveExpired: 0x014 | DNR,
+  sanitizeFailed: 0x01c | DNR,
+  sanitizeInProgress: 0x01d,
   invalidPrpOffset: 0x013 | DNR,
   lbaOutOfRange: 0x080 | DNR,
   capacityExceeded: 0x081,
@@ -32,6 +34,7 @@ export const Status = {
   featureNotChangeable: 0x10e | DNR,
   featureNotNamespaceSpecific: 0x10f | DNR,
   invalidFormat: 0x10a | DNR,
+  selfTestInProgress: 0x11d,
   /** Vendor specific: what Google's extension answers to buffers that it cannot use. */
   googleInvalidBuffer: 0x1c0 | DNR,
   conflictingAttributes: 0x180 | DNR,
