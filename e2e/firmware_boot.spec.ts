@@ -107,7 +107,7 @@ test("SeaBIOS boots GRUB, GRUB a kernel, all from the NVMe disk; another disk bo
 test("boots from the disk where the vCPU thread serves it, with interrupts by the pin", async ({
   persistent,
 }) => {
-  const page = await persistent.open("/?boot=disk&serving=mmio&interrupts=intx");
+  const page = await persistent.open("/?boot=disk&serving=mainloop&interrupts=intx");
   await booted(page);
   await expectBootedByGrub(page);
   const { output: interrupts } = await exec(page, "grep nvme /proc/interrupts");

@@ -11,7 +11,7 @@ it("stops the guest at a register write, until the next safe point", () => {
   const { halted, pace } = rig();
   pace.cut();
   expect(halted[0]).toBe(1);
-  pace.resume();
+  expect(pace.resume()).toBe(true);
   expect(halted[0]).toBe(0);
 });
 
@@ -20,7 +20,7 @@ it("does not wake a guest that has halted by itself", () => {
   pace.cut();
   pace.resume();
   halted[0] = 1;
-  pace.resume();
+  expect(pace.resume()).toBe(false);
   expect(halted[0]).toBe(1);
 });
 

@@ -15,7 +15,10 @@ export class FirmwarePace {
     this.#halted = bytes(cpu.in_hlt);
   }
 
-  /** From a register write. v86 leaves its loop, between two blocks of code, when the guest seems to have halted. */
+  /**
+   * From a register write, or from a safe point, when v86 should return altogether. v86 leaves its loop, between two blocks
+   * of code, when the guest seems to have halted.
+   */
   cut(): void {
     if (!this.isOn) return;
     this.#cut = true;
@@ -24,11 +27,12 @@ export class FirmwarePace {
 
   /**
    * At the safe point, before anything else: the guest goes on. (One that has really halted in the same block of code
-   * wakes once for nothing, as it may at any time.)
+   * wakes once for nothing, as it may at any time.) True if there was a cut.
    */
-  resume(): void {
-    if (!this.#cut) return;
+  resume(): boolean {
+    if (!this.#cut) return false;
     this.#cut = false;
     this.#halted[0] = 0;
+    return true;
   }
 }

@@ -120,7 +120,7 @@ export class RunLoop {
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const { notifier, turn, mainLoop } = this.#options;
+    const { notifier, turn, mainLoop, firmwarePace } = this.#options;
     if (this.#delayMs < 1 || mainLoop?.isNotified) {
       await turn();
     } else {
@@ -132,16 +132,20 @@ export class RunLoop {
     }
     this.#scheduled = false;
     mainLoop?.dispatch();
+    // A guest that polls need not run up to its next safe point to see what was served.
+    if (mainLoop && firmwarePace.isOn) this.#safePoint(false);
     if (!this.#ended) this.#run();
   }
 
   #run(): void {
     const { v86 } = this.#options.emulator;
+    const { firmwarePace } = this.#options;
     this.#looping = true;
     const end = performance.now() + SLICE_MS;
     do {
       this.#delayMs = 0;
       v86.do_tick();
+      if (firmwarePace.resume()) this.#delayMs = 0;
       if (!v86.running || this.#options.mainLoop?.isNotified) break;
     } while ((this.#delayMs < 1 || this.#waitHalted()) && performance.now() < end);
     this.#looping = false;
@@ -171,9 +175,10 @@ export class RunLoop {
     return this.#delayMs < 1;
   }
 
-  /** The firmware does nothing but wait while a command is under way: this thread may as well sleep. */
+  /** The firmware does nothing but wait while a command is under way: this thread may as well sleep, or serve it. */
   #waitForPollingGuest(): void {
-    const { devices, mainLoop } = this.#options;
+    const { devices, mainLoop, firmwarePace } = this.#options;
+    if (mainLoop?.isNotified) firmwarePace.cut();
     if (mainLoop || !devices.some(device => device.ioInFlight)) return;
     if (this.#waitBlocking(BLOCKING_WAIT_MS)) this.#safePoint(false);
   }
