@@ -10,6 +10,9 @@ test("the queue view shows what the controller and the guest know", async ({ per
   const io = page.getByRole("region", { name: "Queue 1" });
   const admin = page.getByRole("region", { name: "Admin queue" });
   await expect(io).toContainText("1024 entries");
+  // The terminal makes room at once: nothing of the panel is beyond the window's edge.
+  const right = () => page.locator(".panel").evaluate(panel => panel.getBoundingClientRect().right);
+  expect(await right()).toBeLessThanOrEqual(1280);
   await expect(admin).toContainText("32 entries");
 
   await test.step("counters equal the machine's own once it is idle", async () => {
