@@ -39,6 +39,7 @@ export function plugNvme(board: Board, notifyServer: () => void): SafePointDevic
     namespaces: config.disks.flatMap(({ namespace }) => namespace ?? []),
     msixVectors,
     shadowDoorbells: config.shadowDoorbells,
+    clock: () => performance.timeOrigin + performance.now(),
     host: { ...deviceHost(board, pci), notifyServer, now: () => performance.now() },
   });
   pci.plug(board, {

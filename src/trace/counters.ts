@@ -15,6 +15,8 @@ export const counterNames = [
   "sectorsWritten",
   /** Commands that ended with an error status. */
   "errors",
+  /** Faults injected (src/devices/nvme/faults). */
+  "faults",
   /** Submission queue tail doorbells written through MMIO. */
   "doorbellsRung",
   /** Tail updates that the iothread found in the shadow buffer, for which no doorbell was rung. */

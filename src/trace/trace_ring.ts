@@ -45,6 +45,11 @@ export const TraceKind = {
   interrupt: 7,
   /** The iothread's state has changed: A the state (IothreadState), B its poll time in microseconds. */
   state: 8,
+  /**
+   * A fault was injected: A queue, B the rule's number, C opcode 7:0 and CID 31:16 or -1 where no command is hit, D the
+   * action (tracedActions in src/devices/nvme/faults), E CDW10.
+   */
+  fault: 9,
 } as const;
 
 export type TraceKindName = keyof typeof TraceKind;

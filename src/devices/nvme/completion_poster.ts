@@ -1,5 +1,7 @@
 import type { ErrorLog } from "./admin/error_log.ts";
 import type { CompletionQueues } from "./completion_queues.ts";
+import type { ControllerFaults } from "./faults/controller_faults.ts";
+import { FaultEffect } from "./faults/fault_effect.ts";
 import { CompletionWord, Control, type SharedState, SqWord } from "./shared_state.ts";
 import { Status } from "./spec/status.ts";
 import type { SubmissionQueues } from "./submission_queues.ts";
@@ -11,6 +13,7 @@ export interface CompletionPosterOptions {
   readonly completionQueues: CompletionQueues;
   readonly submissionQueues: SubmissionQueues;
   readonly errorLog: ErrorLog;
+  readonly faults: ControllerFaults;
 }
 
 /** Moves what the serving side has completed from the ring into the guest's completion queues. At safe points only. */
@@ -43,6 +46,15 @@ export class CompletionPoster {
     const { completionQueues, submissionQueues } = this.#options;
     const { words } = this.#shared.completions;
     const sqid = words[record + CompletionWord.SQID];
+    const effect = words[record + CompletionWord.EFFECT];
+    if (effect !== FaultEffect.none) {
+      this.#options.faults.note(effect as FaultEffect);
+      if (effect !== FaultEffect.duplicate && effect !== FaultEffect.interrupt) {
+        // Dropped: it counts as posted, or the queue could never be deleted.
+        submissionQueues.posted(sqid);
+        return;
+      }
+    }
     const cidStatus = words[record + CompletionWord.CID_STATUS];
     const status = cidStatus >>> 16;
     const cq = completionQueues.get(this.#shared.getSq(sqid, SqWord.CQID));
@@ -50,6 +62,10 @@ export class CompletionPoster {
     const sqHead = words[record + CompletionWord.SQ_HEAD];
     if (cq?.post(sqid, sqHead, cidStatus & 0xffff, status, words[record + CompletionWord.RESULT])) {
       submissionQueues.posted(sqid);
+      // Without room there is no second one.
+      if (effect === FaultEffect.duplicate && !cq.isFull) {
+        cq.post(sqid, sqHead, cidStatus & 0xffff, status, words[record + CompletionWord.RESULT]);
+      }
     }
   }
 

@@ -9,6 +9,7 @@ import { CompletionPoster } from "./completion_poster.ts";
 import { CompletionQueues } from "./completion_queues.ts";
 import { ControllerRegisters } from "./controller_registers.ts";
 import { Doorbells } from "./doorbells.ts";
+import { ControllerFaults, type FaultableController } from "./faults/controller_faults.ts";
 import { Health } from "./health.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import { type AdminQueueLocation, Lifecycle } from "./lifecycle.ts";
@@ -16,7 +17,7 @@ import type { NamespaceInfo } from "./namespace.ts";
 import { publishQueues } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, type SharedState } from "./shared_state.ts";
-import { NSSR_MAGIC, Register } from "./spec/registers.ts";
+import { ControllerConfiguration, NSSR_MAGIC, Register } from "./spec/registers.ts";
 import { SubmissionQueues } from "./submission_queues.ts";
 
 /** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
@@ -25,6 +26,8 @@ export interface ControllerHost extends InterruptHost {
   notifyServer(): void;
   /** The range [start, end) of guest memory was written by DMA: forget code compiled from it. */
   memoryWritten(start: number, end: number): void;
+  /** The function is pulled out of its bus, or back in (fault injection): its configuration space comes and goes. */
+  setPresent?(present: boolean): void;
 }
 
 export interface ControllerOptions {
@@ -36,6 +39,8 @@ export interface ControllerOptions {
   /** MSI-X vectors of the function; with none there is the pin, whose only vector is 0. */
   readonly msixVectors: number;
   readonly shadowDoorbells: ShadowExtension;
+  /** Milliseconds since 1970, for reports. */
+  readonly clock: () => number;
 }
 
 /**
@@ -47,6 +52,7 @@ export interface ControllerOptions {
  * it. Guest code holds registers in wasm locals until then (rule 5 of the design).
  */
 export class NvmeController {
+  readonly faults: ControllerFaults;
   readonly #memory: GuestMemory;
   readonly #shared: SharedState;
   readonly #completionQueues = new CompletionQueues();
@@ -60,6 +66,9 @@ export class NvmeController {
   readonly #lifecycle: Lifecycle;
   readonly #health: Health;
   readonly #now: () => number;
+  readonly #host: ControllerHost;
+  /** Pulled out. */
+  #isAbsent = false;
 
   constructor(options: ControllerOptions) {
     const { memory, shared, host } = options;
@@ -74,6 +83,15 @@ export class NvmeController {
       badTail: qid => this.#admin.badDoorbell(qid, AsyncEvent.invalidDoorbellValue),
     });
     const queues = { completionQueues, submissionQueues, shadows };
+    const faults = new ControllerFaults({
+      counters: shared.counters,
+      trace: shared.vcpuTrace,
+      now: () => host.now(),
+      clock: options.clock,
+      wake: () => shared.vcpuNotifier.set(),
+    });
+    this.faults = faults;
+    this.#host = host;
     this.#memory = memory;
     this.#shared = shared;
     this.#interrupts = interrupts;
@@ -86,6 +104,7 @@ export class NvmeController {
       ...options,
       ...queues,
       health: this.#health,
+      faults,
       notifyServer,
       fail: () => this.#lifecycle.fail(),
       memoryWritten,
@@ -95,6 +114,7 @@ export class NvmeController {
     this.#poster = new CompletionPoster({
       ...queues,
       shared,
+      faults,
       memoryBytes: memory.byteLength,
       memoryWritten,
       errorLog: this.#admin.errorLog,
@@ -135,6 +155,7 @@ export class NvmeController {
   /** A 32-bit read at a byte offset of BAR0. */
   readRegister(offset: number): number {
     addCounter(this.#shared.counters, Counter.mmioExits);
+    if (this.#isAbsent) return -1;
     if (offset === Register.INTMS || offset === Register.INTMC) return this.#interrupts.mask;
     if (offset === Register.CSTS) {
       this.#lifecycle.takeAcknowledgements();
@@ -146,6 +167,7 @@ export class NvmeController {
   /** A 32-bit write at a byte offset of BAR0. */
   writeRegister(offset: number, value: number): void {
     addCounter(this.#shared.counters, Counter.mmioExits);
+    if (this.#isAbsent) return;
     if (offset >= Register.DOORBELLS) {
       this.#doorbells.ring(offset - Register.DOORBELLS, value & 0xffff);
       return;
@@ -222,6 +244,7 @@ export class NvmeController {
     }
     // A guest that has nothing to do and waits for nothing gains nothing by a later interrupt.
     this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);
+    if (this.faults.isDue) this.faults.apply(this.#faultable);
     if (shared.signals.observed) {
       publishQueues(shared, this.#admin.queue, id => this.#completionQueues.get(id));
     }
@@ -236,6 +259,25 @@ export class NvmeController {
 
   /** Milliseconds until an interrupt that is held back must come: a safe point is wanted by then. */
   get interruptDueInMs(): number {
-    return this.#interrupts.dueInMs;
+    return Math.min(this.#interrupts.dueInMs, this.faults.dueInMs);
   }
+
+  // --- Injected faults
+
+  readonly #faultable: FaultableController = {
+    fail: () => {
+      // What is not enabled has nothing to fail at.
+      if (ControllerConfiguration.enable(this.#registers.cc)) this.#lifecycle.fail();
+    },
+    setAbsent: absent => {
+      if (absent) this.reset();
+      this.#isAbsent = absent;
+      this.#host.setPresent?.(!absent);
+    },
+    raiseSpurious: () => {
+      if (!this.#completionQueues.all.every(queue => queue.isEmpty)) return false;
+      this.#interrupts.raiseSpurious(this.#completionQueues.io[0]?.vector ?? 0);
+      return true;
+    },
+  };
 }

@@ -66,6 +66,19 @@ export class Interrupts {
     if (!level || mayRaise) this.#setPin(level);
   }
 
+  /**
+   * An interrupt that nothing stands behind (fault injection): a message, or the pin until the next look at the queues. At
+   * safe points only.
+   */
+  raiseSpurious(vector: number): void {
+    if (!this.#host.msixEnabled()) {
+      if (this.mask === 0) this.#setPin(true);
+      return;
+    }
+    this.#count(vector);
+    this.#host.raiseVector(vector);
+  }
+
   #setPin(level: boolean): void {
     if (level === this.#pin) return;
     this.#pin = level;

@@ -140,8 +140,10 @@ export const CompletionWord = {
   NSID: 5,
   LBA_LOW: 6,
   LBA_HIGH: 7,
+  /** What an injected fault makes of the completion: FaultEffect. */
+  EFFECT: 8,
 } as const;
-const COMPLETION_WORDS = 8;
+const COMPLETION_WORDS = 9;
 
 const layout: SharedLayout = {
   controlWords: CONTROL_WORDS,

@@ -2,6 +2,8 @@ import { addCounter, Counter } from "../../../trace/counters.ts";
 import type { Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
+import type { ControllerFaults } from "../faults/controller_faults.ts";
+import { FaultEffect } from "../faults/fault_effect.ts";
 import type { Health } from "../health.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
@@ -10,7 +12,7 @@ import { FeatureId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
-import type { AdminCommand } from "./admin_command.ts";
+import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
 import { AsyncEvent, AsyncEvents } from "./async_events.ts";
 import { type AdminCommandEntry, adminCommands } from "./commands.ts";
@@ -35,6 +37,7 @@ export interface AdminExecutorOptions {
   readonly completionQueues: CompletionQueues;
   readonly submissionQueues: SubmissionQueues;
   readonly shadows: ShadowDoorbells;
+  readonly faults: ControllerFaults;
   readonly notifyServer: () => void;
   readonly memoryWritten: (start: number, end: number) => void;
   /** The values of feature 08h and 09h. */
@@ -112,6 +115,7 @@ export class AdminExecutor implements AdminServices {
     this.#queue = undefined;
     this.#format.forget();
     this.selfTest.reset();
+    this.#options.faults.forgetCommands();
     this.features = this.#newFeatures();
     this.asyncEvents = this.#newAsyncEvents();
   }
@@ -126,16 +130,26 @@ export class AdminExecutor implements AdminServices {
     if (this.sanitizer.take()) this.asyncEvents.report(AsyncEvent.sanitizeCompleted);
     const queue = this.#queue;
     if (!queue) return;
+    const { faults } = this.#options;
+    for (const command of faults.takeDue()) this.#answer(command, this.#execute(command));
     for (let command = queue.fetch(this.memory); command; command = queue.fetch(this.memory)) {
-      const result = this.#execute(command);
-      if (result === "pending") continue;
-      const status = typeof result === "number" ? result : result.status;
-      this.#complete(command.cid, status, typeof result === "number" ? 0 : result.result);
-      if (status !== Status.success) this.errorLog.add(0, command.cid, status, command.nsid);
+      const result = faults.isArmed ? this.#executeFaulted(command) : this.#execute(command);
+      this.#answer(command, result);
     }
   }
 
-  #execute(command: AdminCommand) {
+  #executeFaulted(command: AdminCommand): AdminResult {
+    return this.#options.faults.execute(command, () => this.#execute(command));
+  }
+
+  #answer(command: AdminCommand, result: AdminResult): void {
+    if (result === "pending") return;
+    const status = typeof result === "number" ? result : result.status;
+    this.#complete(command.cid, status, typeof result === "number" ? 0 : result.result);
+    if (status !== Status.success) this.errorLog.add(0, command.cid, status, command.nsid);
+  }
+
+  #execute(command: AdminCommand): AdminResult {
     const entry = this.#commands.get(command.opcode);
     if (!entry) return Status.invalidOpcode;
     if (command.fuse !== 0 || command.psdt !== 0) return Status.invalidField;
@@ -153,7 +167,14 @@ export class AdminExecutor implements AdminServices {
 
   #complete(cid: number, status: StatusCode, result: number): void {
     addCounter(this.#shared.counters, Counter.adminCommands);
+    const { faults } = this.#options;
+    const effect = faults.isArmed ? faults.takeEffect(cid) : FaultEffect.none;
+    if (effect === FaultEffect.drop) return;
     this.#queue?.complete(cid, status, result);
+    if (effect === FaultEffect.none) return;
+    if (effect === FaultEffect.duplicate && !this.#queue?.cq.isFull)
+      this.#queue?.complete(cid, status, result);
+    faults.note(effect);
   }
 
   #newFeatures(): Features {

@@ -5,6 +5,7 @@ import { TraceKind } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
 import { TailWatch } from "../../tail_watch.ts";
+import type { IoFaults } from "../faults/io_faults.ts";
 import type { Namespace } from "../namespace.ts";
 import {
   CompletionWord,
@@ -43,6 +44,8 @@ export class IoServer implements AioHandler, IoServices {
   readonly memory: GuestMemory;
   readonly vector: IoVector;
   readonly namespaces: ReadonlyMap<number, Namespace>;
+  /** Faults that are armed; undefined, as nearly always, costs one look for each command. */
+  faults: IoFaults | undefined;
   readonly #shared: SharedState;
   readonly #reportBug: (error: unknown) => void;
   readonly #freeRequests: IoRequest[] = [];
@@ -258,6 +261,7 @@ export class IoServer implements AioHandler, IoServices {
   /** No guest input may throw out of the device; if it does, that is a bug to report and an error for the guest. */
   #run(command: IoCommand, request: IoRequest): StatusCode | Promise<StatusCode> {
     try {
+      if (this.faults) return this.faults.execute(this, request, command.execute);
       return command.execute(this, request);
     } catch (error) {
       this.#reportBug(error);
@@ -290,6 +294,7 @@ export class IoServer implements AioHandler, IoServices {
       words[record + CompletionWord.NSID] = request.nsid;
       words[record + CompletionWord.LBA_LOW] = request.cdw10;
       words[record + CompletionWord.LBA_HIGH] = request.cdw11;
+      words[record + CompletionWord.EFFECT] = request.effect;
       completions.publish();
       const { serverTrace } = this.#shared;
       if (serverTrace.isOn) serverTrace.record(TraceKind.done, request.qid, 0, request.cid << 16, status);

@@ -1,5 +1,6 @@
 import type { GuestMemory } from "../../guest_memory.ts";
 import { address64 } from "../../guest_memory.ts";
+import { FaultEffect } from "../faults/fault_effect.ts";
 import { cidOf, fuseOf, opcodeOf, psdtOf, Sqe } from "../spec/entries.ts";
 
 /** An I/O command, copied out of its SQE: the guest may rewrite the entry as soon as the head has moved on. */
@@ -19,6 +20,8 @@ export class IoRequest {
   cdw10 = 0;
   cdw11 = 0;
   cdw12 = 0;
+  /** What an injected fault makes of the completion. */
+  effect: FaultEffect = FaultEffect.none;
 
   /** Fills the request from the SQE at a guest physical address. */
   fetch(memory: GuestMemory, address: number): void {
@@ -36,5 +39,6 @@ export class IoRequest {
     this.cdw11 = words[w + Sqe.CDW11];
     this.cdw12 = words[w + Sqe.CDW12];
     this.slba = address64(this.cdw10, this.cdw11);
+    this.effect = FaultEffect.none;
   }
 }

@@ -6,6 +6,8 @@ import { ManualScheduler } from "../../../storage/testing/test_support.ts";
 import { createGuestMemory, type GuestMemory } from "../../guest_memory.ts";
 import type { ShadowExtension } from "../admin/shadow_extension.ts";
 import { NvmeController } from "../controller.ts";
+import { IoFaults } from "../faults/io_faults.ts";
+import type { FaultRule } from "../faults/rules.ts";
 import { type HealthRecord, restoreHealth } from "../health.ts";
 import { IoServer } from "../io/io_server.ts";
 import type { NamespaceInfo } from "../namespace.ts";
@@ -227,6 +229,12 @@ export class Rig {
   shadowPage = 0;
   eventIdxPage = 0;
   nowMs = 0;
+  /** Is the function on its bus? */
+  present = true;
+  readonly ioFaults: IoFaults;
+  readonly #ruleIds = new Map<FaultRule, number>();
+  /** Milliseconds for which the serving side was held up. */
+  stalls: number[] = [];
   #nextPage = FIRST_PAGE;
 
   static async create(options: RigOptions = {}): Promise<Rig> {
@@ -257,6 +265,7 @@ export class Rig {
       },
       namespaces: disks.map(({ info }) => info),
       shadowDoorbells: options.shadowDoorbells ?? "dbbuf",
+      clock: () => this.nowMs,
       msixVectors: options.msixVectors ?? 0,
       host: {
         setInterruptPin: level => {
@@ -272,6 +281,9 @@ export class Rig {
         },
         memoryWritten: (start, end) => this.dirtied.push([start, end]),
         now: () => this.nowMs,
+        setPresent: present => {
+          this.present = present;
+        },
       },
     });
     const { writeRegister } = this.controller;
@@ -287,6 +299,27 @@ export class Rig {
       stronglyOrderedHost: options.stronglyOrderedHost ?? true,
       reportBug: error => this.bugs.push(error),
     });
+    this.ioFaults = new IoFaults({
+      counters: shared.counters,
+      trace: shared.serverTrace,
+      clock: () => this.nowMs,
+      after: (ms, callback) => scheduler.after(ms, callback),
+      stall: ms => this.stalls.push(ms),
+      use: faults => {
+        this.server.faults = faults;
+      },
+    });
+  }
+
+  // --- Faults
+
+  /** Arms these rules in place of those before, on both sides. One that was armed before is the same object. */
+  armFaults(...rules: FaultRule[]): void {
+    const ids = this.#ruleIds;
+    for (const rule of rules) if (!ids.has(rule)) ids.set(rule, ids.size);
+    const armed = rules.map(rule => ({ id: ids.get(rule) ?? 0, rule }));
+    this.ioFaults.set(armed);
+    this.controller.faults.set(armed);
   }
 
   // --- Guest memory
