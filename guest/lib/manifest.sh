@@ -77,7 +77,7 @@ write_manifest() {
     package_entries
     echo '  ],'
     echo '  "rebuild": "guest/build, as root on Debian 12; see guest/README.md",'
-    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (run twice, in one installation). Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
+    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (built twice from empty folders in two paths of one installation: the same). Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
     echo '}'
   } >"$images/manifest.json"
   {
