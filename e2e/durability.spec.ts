@@ -25,6 +25,10 @@ test("what was synced is there after a reload of the page", async ({ persistent 
   const sha256 = await writeAndSync(page);
   await page.reload();
   await booted(page);
+  // To the drive that was a power cut, and its SMART log remembers.
+  const { output } = await exec(page, "nvme smart-log /dev/nvme0");
+  expect(output).toMatch(/^power_cycles\s*:\s*2$/m);
+  expect(output).toMatch(/^unsafe_shutdowns\s*:\s*1$/m);
   await expectData(page, sha256);
 });
 

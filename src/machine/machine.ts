@@ -429,6 +429,7 @@ class WorkerMachine implements Machine {
     const reached = () => {
       if (!prompt || !agentReady || life !== this.#life || this.#state !== "booting") return;
       life.timeline.end("userspace");
+      this.#health.save();
       this.#setState("running", this.#rescue ? "rescue shell" : undefined);
       this.#ready.resolve();
     };
