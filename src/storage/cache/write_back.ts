@@ -7,6 +7,13 @@ import { DirtyLimit } from "./dirty_limit.ts";
 
 /** About 4 MiB a transaction is where IndexedDB's write speed levels off. */
 const COMMIT_BYTES = 4 * 1024 * 1024;
+/** Of storage that answers at once: what such a commit costs besides is a second flush. */
+const DIRECT_COMMIT_BYTES = 8 * 1024 * 1024;
+/**
+ * Dirty data from which on such storage is written to. More would not come in faster: it would go into memory that was
+ * never used before, which costs half as much as writing it out.
+ */
+const DIRECT_THRESHOLD_BYTES = 16 * 1024 * 1024;
 /**
  * A commit that nobody waits for while the guest is active: put() takes 0.8 ms of the thread for each 256 KiB, so
  * 4 MiB keep the guest's I/O waiting for 13 ms, this for 3 ms.
@@ -66,6 +73,7 @@ export class WriteBack {
   readonly #table: ChunkTable;
   readonly #scheduler: Scheduler;
   readonly #options: WriteBackOptions;
+  readonly #commitBytes: number;
   readonly #dirty: DirtyChunks;
   readonly #limit: DirtyLimit;
   readonly #waiters = new Set<FlushWaiter>();
@@ -97,6 +105,7 @@ export class WriteBack {
     this.#table = table;
     this.#scheduler = scheduler;
     this.#options = options;
+    this.#commitBytes = backend.direct ? DIRECT_COMMIT_BYTES : COMMIT_BYTES;
     this.#dirty = new DirtyChunks(table, backend.journal);
     this.#limit = new DirtyLimit(table.chunkBytes, table.claimLimit);
     table.claimTarget = this.#limit.chunks;
@@ -158,8 +167,8 @@ export class WriteBack {
   /** Starts a commit if there is a reason for one and none is under way. */
   pump(): void {
     if (this.#running || this.#stopped || this.#dirty.size === 0) return;
-    if (this.#waiters.size > 0) this.#commit(this.#neededChunks(), COMMIT_BYTES, true);
-    else if (this.#options.underPressure()) this.#commit(this.#dirty, COMMIT_BYTES);
+    if (this.#waiters.size > 0) this.#commit(this.#neededChunks(), this.#commitBytes, true);
+    else if (this.#options.underPressure()) this.#commit(this.#dirty, this.#commitBytes);
     else if (!this.#failed) this.#commitInBackground();
   }
 
@@ -180,11 +189,11 @@ export class WriteBack {
 
   /** Commits what is to be committed though nobody waits for it, if anything is. */
   #commitInBackground(): void {
-    const { claimLimit, claimTarget, held } = this.#table;
-    const { threshold, maxAgeMs, idleMs } = this.#options;
+    const { held } = this.#table;
+    const { maxAgeMs, idleMs } = this.#options;
     const oldest = this.#oldest * idleMs;
-    if (held * claimLimit >= threshold * claimTarget || oldest >= maxAgeMs) {
-      this.#commit(this.#dirty, COMMIT_BYTES);
+    if (held >= this.#threshold || oldest >= maxAgeMs) {
+      this.#commit(this.#dirty, this.#commitBytes);
     } else if (this.#toDrain > 0 || oldest >= PACED_AGE * maxAgeMs) {
       this.#commitPolitely(this.#dirty);
     } else if (this.#dirty.isJournalHalfFull) {
@@ -192,9 +201,16 @@ export class WriteBack {
     }
   }
 
+  /** Held chunks from which on commits start by themselves. */
+  get #threshold(): number {
+    const { claimLimit, claimTarget, chunkBytes } = this.#table;
+    const threshold = (this.#options.threshold * claimTarget) / claimLimit;
+    return this.#backend.direct ? Math.min(threshold, DIRECT_THRESHOLD_BYTES / chunkBytes) : threshold;
+  }
+
   /** Leaves the guest its time while it reads or writes. */
   #commitPolitely(source: Iterable<number>): void {
-    if (!this.guestActive) this.#commit(source, COMMIT_BYTES);
+    if (!this.guestActive) this.#commit(source, this.#commitBytes);
     else if (!this.#cancelPause) this.#commit(source, PACED_COMMIT_BYTES);
   }
 
@@ -255,7 +271,7 @@ export class WriteBack {
     this.#dirty.committed(running);
     // What can be read again at once need not be kept: memory that is in use already takes the next writes.
     if (this.#backend.direct) for (const { chunk } of changes) this.#table.releaseWritten(chunk);
-    if (bytes >= COMMIT_BYTES && !changes.some(({ blocks }) => blocks)) {
+    if (bytes >= this.#commitBytes && !changes.some(({ blocks }) => blocks)) {
       this.#limit.committed(bytes / this.#table.chunkBytes, ms);
     }
     this.#table.claimTarget = this.#limit.chunks;

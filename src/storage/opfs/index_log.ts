@@ -13,6 +13,8 @@ const CRC_AT = HEADER_BYTES - 4;
 const RECORD_BYTES = 16;
 /** A log is long when what came after its checkpoint is longer than this and than the checkpoint. */
 export const LOG_BYTES = 64 * 1024;
+/** The file grows by so much at a time: making a record durable is cheaper where the file's length stays as it is. */
+const GROWTH_BYTES = 16 * 1024;
 
 export interface IndexRecord {
   readonly kind: number;
@@ -82,7 +84,6 @@ export class IndexLog {
     log.#generation = header.generation;
     log.#checkpointEnd = header.checkpointEnd;
     const records = log.#readRecords();
-    log.#tailUnsure = log.#end < files[active].getSize();
     return { log, records };
   }
 
@@ -96,10 +97,12 @@ export class IndexLog {
     this.repair();
     const bytes = encode(record, this.#number, this.#generation);
     this.#tailUnsure = true;
-    writeAll(this.#files[this.#active], bytes, this.#end);
-    this.#files[this.#active].flush();
+    const file = this.#files[this.#active];
+    const end = this.#end + bytes.length;
+    writeAll(file, end > file.getSize() ? padded(bytes, this.#end) : bytes, this.#end);
+    file.flush();
     this.#tailUnsure = false;
-    this.#end += bytes.length;
+    this.#end = end;
     this.#number += 1;
   }
 
@@ -170,8 +173,17 @@ export class IndexLog {
     }
     this.#end = at;
     this.#number = records.length;
+    this.#tailUnsure = bytes.subarray(at).some(byte => byte !== 0);
     return records;
   }
+}
+
+/** A record that is to stand at `at`, with zeroes behind it up to where the file grows to. */
+function padded(record: Uint8Array<ArrayBuffer>, at: number): Uint8Array<ArrayBuffer> {
+  const end = Math.ceil((at + record.length) / GROWTH_BYTES) * GROWTH_BYTES;
+  const bytes = new Uint8Array(end - at);
+  bytes.set(record);
+  return bytes;
 }
 
 /** Writes all of it or throws. */
