@@ -17,6 +17,8 @@ const TOTAL = VCPU_TRACE_START + traceRingBytes;
 /** Words that the page sets while the machine runs. */
 const TIMES_EXITS = 0;
 const OBSERVED = 1;
+/** Goes up when threads that stand still are to go on. */
+const STALLS_CUT = 2;
 
 export class MachineSignals {
   readonly buffer: SharedArrayBuffer;
@@ -39,7 +41,7 @@ export class MachineSignals {
     this.counters = new Int32Array(buffer, COUNTERS_START, counterBytes / 4);
     this.serverNotifier = new EventNotifier(buffer, SERVER_NOTIFIER_START);
     this.vcpuNotifier = new EventNotifier(buffer, VCPU_NOTIFIER_START);
-    this.#settings = new Int32Array(buffer, SETTINGS_START, 2);
+    this.#settings = new Int32Array(buffer, SETTINGS_START, 3);
     // A plain load: it is asked on each event, and a record more or less does not matter.
     const isObserved = () => this.#settings[OBSERVED] !== 0;
     this.serverTrace = new Tracer(this.#traceWords(SERVER_TRACE_START), isObserved);
@@ -64,6 +66,16 @@ export class MachineSignals {
     Atomics.store(this.#settings, OBSERVED, on ? 1 : 0);
     // A halted guest's queues are published at its next safe point: now.
     if (on) this.vcpuNotifier.set();
+  }
+
+  /** Holds the calling thread up for so many milliseconds (fault injection), or until cutStalls(). */
+  stall(ms: number): void {
+    Atomics.wait(this.#settings, STALLS_CUT, Atomics.load(this.#settings, STALLS_CUT), ms);
+  }
+
+  cutStalls(): void {
+    Atomics.add(this.#settings, STALLS_CUT, 1);
+    Atomics.notify(this.#settings, STALLS_CUT);
   }
 
   /** Is the time of register accesses measured? */

@@ -1,5 +1,6 @@
 /** What the page (and whoever drives it) sees of a machine. Types only: no worker, no DOM. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
+import type { ArmedRule, FaultRule, FiredFault } from "../devices/nvme/faults/rules.ts";
 import type { CounterName } from "../trace/counters.ts";
 import type { Observation } from "./observation.ts";
 
@@ -197,6 +198,31 @@ export interface DiskCatalogue {
   ): Promise<Blob | undefined>;
 }
 
+/** A rule with how often it has fired. */
+export interface ListedFault extends ArmedRule {
+  readonly fired: number;
+}
+
+/**
+ * Fault injection: docs/faults.md. Rules are checked first: a bad one rejects with an error that says what is wrong with
+ * it, and nothing has changed. Everything rejects while no machine runs. With each boot there are no rules.
+ */
+export interface MachineFaults {
+  /** The rules that are armed now, in the order in which commands are held against them. */
+  readonly armed: readonly ArmedRule[];
+  /** Arms these rules in place of those before. */
+  set(rules: readonly FaultRule[]): Promise<void>;
+  /** Arms one more, behind the others. Resolves with its number. */
+  arm(rule: FaultRule): Promise<number>;
+  /** Lifts one. */
+  disarm(id: number): Promise<void>;
+  /** Back to normal: lifts all; what was delayed goes on, a controller that was pulled out is back in. */
+  clear(): Promise<void>;
+  list(): Promise<readonly ListedFault[]>;
+  /** The latest faults of this boot, oldest first, also those of rules that are lifted. */
+  fired(): Promise<readonly FiredFault[]>;
+}
+
 export interface MachineEvents {
   state: (state: MachineState, detail?: string) => void;
   /** The whole list, at each change. */
@@ -210,6 +236,8 @@ export interface MachineEvents {
    * after all. Noticed when `disks()` is asked.
    */
   unsaved: (reason: string | undefined) => void;
+  /** Other fault rules are armed. */
+  faults: (armed: readonly ArmedRule[]) => void;
 }
 
 export interface Machine {
@@ -257,6 +285,7 @@ export interface Machine {
   /** Turns observation on, for this boot and those that follow, until the function that it returns is called. */
   observe(): () => void;
   readonly catalogue: DiskCatalogue;
+  readonly faults: MachineFaults;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

@@ -1,9 +1,12 @@
 /** The I/O worker: the iothread's event loop, the serving side of the devices, and the disks. */
 import * as Comlink from "comlink";
 import { createGuestMemory } from "../devices/guest_memory.ts";
+import type { IoFaults } from "../devices/nvme/faults/io_faults.ts";
+import type { ArmedRule, FaultReport } from "../devices/nvme/faults/rules.ts";
 import { AioContext } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
+import { ioFaultsOf, mergeReports, NO_MACHINE } from "./fault_injection.ts";
 import type { IoWorkerApi, IoWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
 import { abandon, createServers, type DeviceStates, openStates, serversOf } from "./servers.ts";
@@ -14,6 +17,7 @@ const turn = createEventLoopTurn(new MessageChannel());
 class IoWorker extends DiskSet implements IoWorkerApi {
   #context: AioContext | undefined;
   #states: DeviceStates | undefined;
+  #faults: IoFaults | undefined;
   #running: Promise<void> = Promise.resolve();
 
   async attach({ ram, devices, pollMaxUs, stronglyOrderedHost }: IoWorkerConfig): Promise<void> {
@@ -29,6 +33,7 @@ class IoWorker extends DiskSet implements IoWorkerApi {
     });
     const memory = createGuestMemory(ram.buffer, ram.byteOffset, ram.byteLength);
     const servers = createServers(states, memory, this, stronglyOrderedHost);
+    this.#faults = ioFaultsOf(servers.nvme, states);
     for (const server of serversOf(servers)) context.addHandler(server);
     this.#context = context;
     this.#states = states;
@@ -39,9 +44,20 @@ class IoWorker extends DiskSet implements IoWorkerApi {
   async detach(): Promise<void> {
     this.#context?.stop();
     this.#context = undefined;
+    this.#faults?.set([]);
+    this.#faults = undefined;
     await this.#running;
     if (this.#states) abandon(this.#states);
     this.#states = undefined;
+  }
+
+  async setFaults(armed: readonly ArmedRule[]): Promise<void> {
+    if (!this.#faults) throw new Error(NO_MACHINE);
+    this.#faults.set(armed);
+  }
+
+  async faultReport(): Promise<FaultReport> {
+    return mergeReports(this.#faults ? [this.#faults.reported] : []);
   }
 
   override async wipe(names: readonly string[]): Promise<void> {

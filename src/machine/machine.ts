@@ -22,6 +22,7 @@ import { BootTimeline } from "./boot_timeline.ts";
 import { ConsoleWatch } from "./console_watch.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
 import { DriveHealth, type Memory } from "./drive_health.ts";
+import { FaultInjection } from "./fault_injection.ts";
 import { ImageStore } from "./images.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
@@ -70,6 +71,7 @@ class WorkerMachine implements Machine {
     output: new Set(),
     notice: new Set(),
     unsaved: new Set(),
+    faults: new Set(),
   };
   /** Console output from before there was a terminal. */
   readonly #unheard: Uint8Array[] = [];
@@ -89,6 +91,16 @@ class WorkerMachine implements Machine {
   #lastFailure: string | undefined;
   #access: DiskAccess;
   #blockade: Blockade | undefined;
+  readonly faults = new FaultInjection({
+    workers: async () => {
+      const { vcpu } = this.#life;
+      if (!vcpu) throw new Error("The machine is not running; restart it first.");
+      const io = this.#servedByVcpu ? undefined : await this.#io;
+      return io ? [vcpu, io] : [vcpu];
+    },
+    cutStalls: () => this.#signals.cutStalls(),
+    changed: armed => this.#emit("faults", armed),
+  });
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
     storage: () => this.#storage(),
     syncGuest: async () => {
@@ -467,6 +479,8 @@ class WorkerMachine implements Machine {
   #endLife(reason: string): void {
     const { vcpu, agent } = this.#life;
     agent?.close(reason);
+    this.#signals.cutStalls();
+    this.faults.forget();
     this.#life = { timeline: this.#life.timeline };
     const before = this.#cleared.catch(() => {});
     this.#cleared = before.then(async () => {

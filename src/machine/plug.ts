@@ -1,5 +1,6 @@
 /** The devices, plugged into v86's PCI bus: what each needs of the machine, and what the run loop needs of it. */
 import { NvmeController } from "../devices/nvme/controller.ts";
+import type { ControllerFaults } from "../devices/nvme/faults/controller_faults.ts";
 import { MAX_IO_QUEUES } from "../devices/nvme/shared_state.ts";
 import { VirtioPciDevice } from "../devices/virtio/pci_device.ts";
 import { controllerIdentity, PCI_DEVICE_ID } from "./identity.ts";
@@ -26,7 +27,10 @@ export interface Board {
 }
 
 /** `notifyServer` is called when there is something for the device's serving side. */
-export function plugNvme(board: Board, notifyServer: () => void): SafePointDevice {
+export function plugNvme(
+  board: Board,
+  notifyServer: () => void,
+): { readonly device: SafePointDevice; readonly faults: ControllerFaults } {
   const { emulator, config, states } = board;
   const { memory } = emulator;
   const identity = controllerIdentity(config.shadowDoorbells);
@@ -40,7 +44,12 @@ export function plugNvme(board: Board, notifyServer: () => void): SafePointDevic
     msixVectors,
     shadowDoorbells: config.shadowDoorbells,
     clock: () => performance.timeOrigin + performance.now(),
-    host: { ...deviceHost(board, pci), notifyServer, now: () => performance.now() },
+    host: {
+      ...deviceHost(board, pci),
+      notifyServer,
+      now: () => performance.now(),
+      setPresent: present => pci.plugged?.setPresent(present),
+    },
   });
   pci.plug(board, {
     name: "nvme",
@@ -51,7 +60,7 @@ export function plugNvme(board: Board, notifyServer: () => void): SafePointDevic
     mmio: controller,
     msixVectors,
   });
-  return withMasks(controller, pci);
+  return { device: withMasks(controller, pci), faults: controller.faults };
 }
 
 /** Undefined in a machine without a virtio device. */

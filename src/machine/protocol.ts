@@ -1,5 +1,6 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
+import type { ArmedRule, FaultReport } from "../devices/nvme/faults/rules.ts";
 import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { DiskEntry } from "../storage/disks/disk_entry.ts";
@@ -36,7 +37,14 @@ export interface VcpuWorkerConfig {
 /** What the guest does, as far as the vCPU thread can tell. */
 export type VcpuEvent = GuestStage | "reboot" | "halted";
 
-export interface VcpuWorkerApi extends DiskApi {
+/** Fault injection, in each worker that has a part of the NVMe controller. */
+export interface FaultApi {
+  /** All rules; each worker applies its own. Rejects where there is no machine yet. */
+  setFaults(armed: readonly ArmedRule[]): Promise<void>;
+  faultReport(): Promise<FaultReport>;
+}
+
+export interface VcpuWorkerApi extends DiskApi, FaultApi {
   /** Makes the machine; the guest does not run yet. */
   create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam>;
   run(): Promise<void>;
@@ -124,7 +132,7 @@ export interface DiskApi extends DiskCopying {
   close(): Promise<void>;
 }
 
-export interface IoWorkerApi extends DiskApi {
+export interface IoWorkerApi extends DiskApi, FaultApi {
   /** Serves the I/O queues of a machine, in place of the one before. */
   attach(config: IoWorkerConfig): Promise<void>;
   /** Serves no machine any more; the disks stay open. */

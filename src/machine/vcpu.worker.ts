@@ -1,9 +1,13 @@
 /** The machine worker: v86, the vCPU side of the devices, and the run loop between them. */
 import * as Comlink from "comlink";
 import wasmUrl from "v86/build/v86.wasm?gzip";
+import type { ControllerFaults } from "../devices/nvme/faults/controller_faults.ts";
+import type { IoFaults } from "../devices/nvme/faults/io_faults.ts";
+import type { ArmedRule, FaultReport } from "../devices/nvme/faults/rules.ts";
 import type { AioHandler } from "../eventloop/aio_context.ts";
 import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
+import { ioFaultsOf, mergeReports, NO_MACHINE } from "./fault_injection.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 import { NVME_DEVICE, plugNvme, plugVirtio } from "./plug.ts";
 import type { GuestRam, VcpuEvent, VcpuWorkerApi, VcpuWorkerConfig } from "./protocol.ts";
@@ -27,6 +31,8 @@ const wasm = fetch(wasmUrl)
 
 class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   #emulator: Emulator | undefined;
+  /** Of the controller, and of the I/O commands if they are served here. */
+  #faults: readonly (ControllerFaults | IoFaults)[] = [];
 
   async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
     const states = openStates(config.devices);
@@ -52,7 +58,9 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const firmwarePace = new FirmwarePace(cpu);
     const board = { emulator, config, states, firmwarePace };
     const virtio = plugVirtio(board, notifierOf(servers?.virtio));
-    const devices = [plugNvme(board, notifierOf(servers?.nvme)), ...(virtio ? [virtio] : [])];
+    const nvme = plugNvme(board, notifierOf(servers?.nvme));
+    const devices = [nvme.device, ...(virtio ? [virtio] : [])];
+    this.#faults = [nvme.faults, ...(servers ? [ioFaultsOf(servers.nvme, states)] : [])];
 
     const serialPorts = config.serialPorts.map((port, index) => {
       const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
@@ -90,6 +98,15 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
       byteOffset: memory.bytes.byteOffset,
       byteLength: memory.byteLength,
     };
+  }
+
+  async setFaults(armed: readonly ArmedRule[]): Promise<void> {
+    if (this.#faults.length === 0) throw new Error(NO_MACHINE);
+    for (const faults of this.#faults) faults.set(armed);
+  }
+
+  async faultReport(): Promise<FaultReport> {
+    return mergeReports(this.#faults.map(({ reported }) => reported));
   }
 
   async run(): Promise<void> {

@@ -19,6 +19,7 @@ import type {
 } from "../../machine/api.ts";
 import { type CounterName, counterNames, IothreadState } from "../../trace/counters.ts";
 import { FakeCatalogue } from "./fake_catalogue.ts";
+import { FakeFaults } from "./fake_faults.ts";
 
 const mib = 2 ** 20;
 const imageBytes = 11.4 * mib;
@@ -70,6 +71,7 @@ class FakeMachine implements Machine {
     output: new Set(),
     notice: new Set(),
     unsaved: new Set(),
+    faults: new Set(),
   };
   readonly #counters = Object.fromEntries(counterNames.map(name => [name, 0])) as Record<CounterName, number>;
   #state: MachineState = "new";
@@ -215,6 +217,10 @@ class FakeMachine implements Machine {
   }
 
   readonly catalogue = new FakeCatalogue();
+
+  readonly faults = new FakeFaults(armed => {
+    for (const listener of this.#listeners.faults) listener(armed);
+  });
 
   async resetDisks(): Promise<void> {
     await this.restart();

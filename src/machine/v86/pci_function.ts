@@ -75,6 +75,7 @@ export class PciFunction {
   readonly #afterWrite: () => void;
   readonly #msix: MsixTable | undefined;
   #mapped = -1;
+  #isPresent = true;
   #underneath: readonly unknown[] = [];
 
   constructor(cpu: V86Cpu, options: PciFunctionOptions) {
@@ -101,10 +102,18 @@ export class PciFunction {
         vector => apic.request(vector),
       );
     }
+    const isOurs = (address: number) => ((address >>> 8) & 0xffff) === this.#id;
     const write32 = pci.pci_write32.bind(pci);
     pci.pci_write32 = (address, value) => {
-      if (((address >>> 8) & 0xffff) === this.#id && this.#write32(address & 0xff, value)) return;
+      if (isOurs(address) && (!this.#isPresent || this.#write32(address & 0xff, value))) return;
       write32(address, value);
+    };
+    const [write16, write8] = [pci.pci_write16.bind(pci), pci.pci_write8.bind(pci)];
+    pci.pci_write16 = (address, value) => {
+      if (this.#isPresent || !isOurs(address)) write16(address, value);
+    };
+    pci.pci_write8 = (address, value) => {
+      if (this.#isPresent || !isOurs(address)) write8(address, value);
     };
     this.#map(initialBar(options.device));
   }
@@ -124,6 +133,15 @@ export class PciFunction {
     flags[0] &= ~EFLAGS_IF;
     pci.lower_irq(this.#id);
     flags[0] |= interruptFlag;
+  }
+
+  /**
+   * Takes the function off its bus, or puts it back with its configuration as it was. While it is away all reads, of its
+   * configuration and of its registers, are all ones, and writes go nowhere.
+   */
+  setPresent(present: boolean): void {
+    this.#isPresent = present;
+    this.#cpu.devices.pci.device_spaces[this.#id] = present ? this.#space : undefined;
   }
 
   /** Has the guest switched MSI-X on? Then the pin is not used. */
@@ -184,7 +202,7 @@ export class PciFunction {
     this.#underneath = maps.map(map => map[base >>> BLOCK_BITS]);
     this.#mapped = base;
     const offset = (address: number) => (address >>> 0) - base;
-    const enabled = () => (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
+    const enabled = () => this.#isPresent && (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
     const timer = this.#exitTimer;
     const timed = <T>(access: () => T): T => {
       const start = timer.start();
