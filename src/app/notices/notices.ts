@@ -38,6 +38,7 @@ export function mountNotices(el: HTMLElement): Notices {
   let stateMessage = "";
   let markNode: HTMLElement | undefined;
   let unsavedNode: HTMLElement | undefined;
+  let faultsNode: HTMLElement | undefined;
 
   const remove = (node: HTMLElement) => {
     node.remove();
@@ -79,6 +80,12 @@ export function mountNotices(el: HTMLElement): Notices {
     if (node) el.prepend(node);
   };
 
+  const showFaults = (banner: Banner | undefined) => {
+    faultsNode?.remove();
+    faultsNode = banner && draw(banner, () => {});
+    if (faultsNode) el.prepend(faultsNode);
+  };
+
   return {
     notice,
     watch(machine, actions) {
@@ -96,6 +103,9 @@ export function mountNotices(el: HTMLElement): Notices {
         machine.on("notice", notice),
         machine.on("unsaved", reason =>
           showUnsaved(reason === undefined ? savedBanner(actions) : unsavedBanner(reason)),
+        ),
+        machine.on("faults", armed =>
+          showFaults(armed.length === 0 ? undefined : faultsBanner(armed.length, machine)),
         ),
         machine.on("state", (_, detail) => onState(detail)),
       ];
@@ -124,6 +134,17 @@ const unsavedBanner = (reason: string): Banner => ({
   severity: "error",
   dismissible: false,
 });
+
+/** The SSD is broken on purpose: in sight as long as it is. */
+function faultsBanner(rules: number, machine: Machine): Banner {
+  const what = rules === 1 ? "a fault is armed" : `${rules} faults are armed`;
+  return {
+    message: `The SSD is broken on purpose: ${what}. The Faults tab beside the queues shows which.`,
+    severity: "warning",
+    actions: [{ label: "Back to normal", run: () => void machine.faults.clear().catch(() => {}) }],
+    dismissible: false,
+  };
+}
 
 function savedBanner(actions: Actions): Banner {
   return {

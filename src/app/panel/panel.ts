@@ -1,12 +1,14 @@
 /** The views beside the terminal, one at a time, as tabs. */
 import type { Machine } from "../../machine/api.ts";
 import { type Dispose, element } from "../dom.ts";
+import { mountFaults } from "../faults/faults.ts";
 import { mountQueues } from "../queues/queues.ts";
 import { mountTiming } from "../timing/timing.ts";
 
 const tabs = [
   ["queues", "Queues", mountQueues],
   ["timing", "Timing", mountTiming],
+  ["faults", "Faults", mountFaults],
 ] as const;
 
 /** Mounts the panel into `el`; `close` is called when its close button is pressed. */
