@@ -59,9 +59,9 @@ export class FaultInjection implements MachineFaults {
     return this.#armed;
   }
 
-  set(rules: readonly FaultRule[]): Promise<void> {
+  async set(rules: readonly FaultRule[]): Promise<void> {
     for (const rule of rules) compileRule(rule);
-    return this.#apply(rules.map(rule => ({ id: this.#nextId++, rule })));
+    await this.#apply(rules.map(rule => ({ id: this.#nextId++, rule })));
   }
 
   async arm(rule: FaultRule): Promise<number> {

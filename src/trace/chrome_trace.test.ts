@@ -23,6 +23,7 @@ describe("chromeTrace", () => {
         at(1010, TraceKind.tailRung, 1, 4),
         at(1015, TraceKind.state, IothreadState.busy),
         at(1015, TraceKind.fetched, 1, 3, 2 | (9 << 16), 1, 77),
+        at(1020, TraceKind.fault, 1, 7, 2 | (9 << 16), 0, 77),
         at(1030, TraceKind.done, 1, 0, 9 << 16),
         at(1032, TraceKind.posted, 1, 0, 1 | (9 << 16), 0),
         at(1040, TraceKind.interrupt, 1),
@@ -37,6 +38,7 @@ describe("chromeTrace", () => {
     const instants = traceEvents.filter(({ ph }) => ph === "i").map(({ name, ts }) => [name, ts]);
     expect(instants).toEqual([
       ["tail doorbell", 10],
+      ["fault", 20],
       ["interrupt", 40],
     ]);
     const spans = traceEvents

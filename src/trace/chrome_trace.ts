@@ -61,7 +61,7 @@ export function chromeTrace(
   };
 
   for (const record of records) {
-    const { kind, time, a, b } = record;
+    const { kind, time, a, b, c } = record;
     joined.add(record);
     switch (kind) {
       case TraceKind.tailRung:
@@ -75,6 +75,9 @@ export function chromeTrace(
         break;
       case TraceKind.interrupt:
         instant("interrupt", time, a < 0 ? { pin: true } : { vector: a });
+        break;
+      case TraceKind.fault:
+        instant("fault", time, { queue: a, rule: b, ...(c !== -1 && { command: nameOf(a, c & 0xff) }) });
         break;
       case TraceKind.state:
         endState(time);

@@ -92,6 +92,24 @@ describe("PciFunction", () => {
     expect(bytes[0x3d]).toBe(1);
   });
 
+  it("is away from its bus, and back with its configuration", () => {
+    const { make, config, cpu, space, maps, accesses } = fakeCpu();
+    const device = make();
+    const before = [...space()];
+    device.setPresent(false);
+    expect(space()).toBeUndefined();
+    config(BAR0, -1);
+    cpu.devices.pci.pci_write32(0x80000000 | (DEVICE << 11) | 0x40, 1);
+    const [read8, write8, read32, write32] = maps.map(map => map[FIRST >>> 17]) as [Read, Write, Read, Write];
+    expect([read8(FIRST), read32(FIRST)]).toEqual([0xff, -1]);
+    write8(FIRST, 1);
+    write32(FIRST, 1);
+    expect(accesses).toEqual([]);
+    device.setPresent(true);
+    expect([...space()]).toEqual(before);
+    expect(read32(FIRST)).toBe(0x44332211);
+  });
+
   it("refuses a device number that is taken", () => {
     const { make } = fakeCpu();
     expect(() => make(0)).toThrow("taken");
