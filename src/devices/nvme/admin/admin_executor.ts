@@ -127,7 +127,8 @@ export class AdminExecutor implements AdminServices {
     );
     this.#takeFormat();
     this.selfTest.take();
-    if (this.sanitizer.take()) this.asyncEvents.report(AsyncEvent.sanitizeCompleted);
+    const sanitized = this.sanitizer.take();
+    if (sanitized) this.asyncEvents.report(sanitized);
     const queue = this.#queue;
     if (!queue) return;
     const { faults } = this.#options;
@@ -273,6 +274,8 @@ export class AdminExecutor implements AdminServices {
     const status = this.sanitizer.start(cdw10);
     if (status !== Status.success) return status;
     this.selfTest.abort(SelfTestResult.abortedBySanitize);
+    // Section 8.15: what is still to be told of an earlier one is not told any more.
+    this.asyncEvents.withdraw(AsyncEvent.sanitizeCompleted, AsyncEvent.sanitizeCompletedWithDeallocation);
     this.#options.notifyServer();
     return status;
   }

@@ -6,6 +6,7 @@ export const AsyncEvent = {
   invalidDoorbellRegister: { type: 0, info: 0x00, logPage: 0x01 },
   invalidDoorbellValue: { type: 0, info: 0x01, logPage: 0x01 },
   sanitizeCompleted: { type: 6, info: 0x01, logPage: 0x81 },
+  sanitizeCompletedWithDeallocation: { type: 6, info: 0x02, logPage: 0x81 },
   temperatureThreshold: { type: 1, info: 0x01, logPage: 0x02 },
 } as const;
 export type AsyncEvent = (typeof AsyncEvent)[keyof typeof AsyncEvent];
@@ -39,6 +40,14 @@ export class AsyncEvents {
     // One waiting event of a kind says it all: the log page has the details.
     if (!this.#events.includes(event)) this.#events.push(event);
     this.#match();
+  }
+
+  /** Events that wait for a request and mean nothing any more. */
+  withdraw(...events: readonly AsyncEvent[]): void {
+    for (const event of events) {
+      const at = this.#events.indexOf(event);
+      if (at >= 0) this.#events.splice(at, 1);
+    }
   }
 
   /** The host read a log page (with Retain Asynchronous Event clear). */

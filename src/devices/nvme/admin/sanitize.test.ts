@@ -139,6 +139,26 @@ describe("block erase", () => {
     expect(rig.admin.reap()).toMatchObject([{ cid: aer, status: 0, result: 6 | (1 << 8) | (0x81 << 16) }]);
   });
 
+  it("an event that nobody has heard is withdrawn when the next operation begins", async () => {
+    const { rig, io } = await filled();
+    await rig.command(sanitize(BLOCK_ERASE));
+    await rig.settle();
+    await write(rig, io, 1);
+    await rig.io(io, FLUSH);
+    let release = () => {};
+    rig.disks[0].faults.commit = () =>
+      new Promise<void>(resolve => {
+        release = resolve;
+      });
+    await rig.command(sanitize(BLOCK_ERASE));
+    rig.admin.submit({ opcode: 0x0c });
+    await rig.settle();
+    expect(rig.admin.reap()).toEqual([]);
+    release();
+    await rig.settle();
+    expect(rig.admin.reap()).toHaveLength(1);
+  });
+
   it("waits for writes that are under way, and leaves nothing of them", async () => {
     const { rig, io } = await Rig.withQueue({
       disks: [{ cache: { cacheBytes: 4 * 16384, dirtyBytes: 2 * 16384 } }],
@@ -249,6 +269,9 @@ it("No-Deallocate After Sanitize is refused, or warned of afterwards if the host
   expect((await rig.command(sanitize(BLOCK_ERASE | NO_DEALLOCATE))).status).toBe(0);
   await rig.settle();
   expect(await log(rig)).toMatchObject({ status: 4, globalDataErased: true });
+  const aer = rig.admin.submit({ opcode: 0x0c });
+  rig.pump();
+  expect(rig.admin.reap()).toMatchObject([{ cid: aer, result: 6 | (2 << 8) | (0x81 << 16) }]);
   expect(await firstByte(rig, io, 1)).toBe(0);
 });
 

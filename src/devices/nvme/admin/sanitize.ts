@@ -4,6 +4,7 @@ import { Control, SanitizeState, type SharedState } from "../shared_state.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
+import { AsyncEvent } from "./async_events.ts";
 
 /** Sanitize Capabilities (SANICAP, figure 247): block erase; NDI: blocks are always deallocated; media not modified after. */
 export const SANICAP = (1 << 1) | (1 << 29) | (1 << 30);
@@ -94,22 +95,22 @@ export class SanitizeOperation {
     this.#shared.addControl(Control.SANITIZE);
   }
 
-  /** Takes notice of an operation that is over; true if one is. */
-  take(): boolean {
+  /** Takes notice of an operation that is over. Answers the event that the host is to hear of. */
+  take(): AsyncEvent | undefined {
     const shared = this.#shared;
-    if (this.#state !== SanitizeState.running) return false;
-    if (shared.getControl(Control.SANITIZE_ACK) !== shared.getControl(Control.SANITIZE)) return false;
+    if (this.#state !== SanitizeState.running) return undefined;
+    if (shared.getControl(Control.SANITIZE_ACK) !== shared.getControl(Control.SANITIZE)) return undefined;
     const health = this.#health;
     if (shared.getControl(Control.SANITIZE_STATUS) === Status.success) {
       this.#state = SanitizeState.idle;
       const unwanted = (health.sanitizeCdw10 & NO_DEALLOCATE) !== 0;
       health.sanitizeStatus = unwanted ? SanitizeStatus.unexpectedDeallocation : SanitizeStatus.success;
       health.sectorsWrittenAtSanitize = this.#sectorsWritten;
-    } else {
-      this.#state = SanitizeState.failed;
-      health.sanitizeStatus = SanitizeStatus.failed;
+      return unwanted ? AsyncEvent.sanitizeCompletedWithDeallocation : AsyncEvent.sanitizeCompleted;
     }
-    return true;
+    this.#state = SanitizeState.failed;
+    health.sanitizeStatus = SanitizeStatus.failed;
+    return AsyncEvent.sanitizeCompleted;
   }
 
   get #sectorsWritten(): number {
