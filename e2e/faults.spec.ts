@@ -199,3 +199,44 @@ test("each fault on read, write and flush: what Linux does, and the data afterwa
     });
   }
 });
+
+test("the Faults tab arms a fault, shows what it hits, and goes back to normal", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("tab", { name: "Faults" }).click();
+  const view = page.getByRole("region", { name: "Faults" });
+  const banner = page.locator("#notices");
+  const read = "dd if=/dev/nvme0n2 of=/dev/null bs=4k count=3 iflag=direct 2>/dev/null";
+  const rows = view.locator("table.fired tbody tr");
+
+  await test.step("what cannot be is refused with its reason, and nothing is armed", async () => {
+    await view.getByLabel("Milliseconds").fill("99999999");
+    await view.getByRole("button", { name: "Arm", exact: true }).click();
+    await expect(view.getByRole("alert").or(view.locator(".error"))).toContainText(/ms|Milliseconds/i);
+    expect(await page.evaluate(() => window.doorbell?.faults.list())).toEqual([]);
+  });
+
+  await test.step("by keyboard: a delay of reads of the scratch disk", async () => {
+    await view.getByLabel("Milliseconds").fill("150");
+    await view.getByRole("combobox", { name: /^Command/ }).selectOption({ label: "Read" });
+    await view.getByLabel("Namespace").fill("2");
+    await view.getByLabel("At most").fill("2");
+    await view.getByRole("button", { name: "Arm", exact: true }).focus();
+    await page.keyboard.press("Enter");
+    await expect(banner).toContainText("broken on purpose");
+    const { ms } = await exec(page, read);
+    expect(ms).toBeGreaterThanOrEqual(300);
+    await expect(view).toContainText("2×");
+    await expect(rows).toHaveCount(2);
+    await expect(rows.first()).toContainText(/\d\d:\d\d:\d\d\.\d{3}.*delay.*Read, namespace 2, block 8/);
+  });
+
+  await test.step("one click, and all is as before", async () => {
+    await banner.getByRole("button", { name: "Back to normal" }).click();
+    await expect(banner).not.toContainText("broken on purpose");
+    expect(await page.evaluate(() => window.doorbell?.faults.list())).toEqual([]);
+    await exec(page, read);
+    await expect(rows).toHaveCount(2);
+  });
+});

@@ -33,7 +33,15 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole("tab", { name: "Timing" }).click();
     await page.waitForTimeout(3000);
   },
+  async faults(page) {
+    await page.getByRole("tab", { name: "Faults" }).click();
+    await page.evaluate(() =>
+      window.doorbell?.faults.arm({ action: "delay", ms: 40, command: "read", nsid: 2 }),
+    );
+    await page.waitForTimeout(2000);
+  },
   async disks(page) {
+    await page.evaluate(() => window.doorbell?.faults.clear());
     await page.getByRole("button", { name: "Close the panel" }).click();
     await page.getByRole("button", { name: /^Disks/ }).click();
     await page.getByRole("table").waitFor();

@@ -122,7 +122,12 @@ export function mountFaults(el: HTMLElement, machine: Machine): Dispose {
 }
 
 function firedRow(fault: FiredFault): HTMLElement {
-  const time = new Date(fault.at).toLocaleTimeString("en-GB", { fractionalSecondDigits: 3 });
+  const time = new Date(fault.at).toLocaleTimeString("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    fractionalSecondDigits: 3,
+  });
   return element(
     "tr",
     {},
