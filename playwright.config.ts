@@ -8,7 +8,8 @@ export default defineConfig({
   // The tests share two cores with the machines that they boot.
   workers: 1,
   fullyParallel: false,
-  timeout: 120_000,
+  // The longest take a minute where nothing else runs.
+  timeout: 240_000,
   // A machine that does something else at the wrong moment should not fail a build; the second try is reported as flaky.
   retries: process.env.CI ? 1 : 0,
   expect: { timeout: 15_000 },
