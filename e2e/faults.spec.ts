@@ -1,6 +1,7 @@
 import type { Page } from "@playwright/test";
 import type { FaultRule } from "../src/devices/nvme/faults/rules.ts";
 import { booted, exec, expect, test } from "./browser.ts";
+import { bootIntoRam, runInRam as run } from "./ram_system.ts";
 
 /**
  * Injected faults against Linux: each of them on a read, a write and a flush of the scratch disk, what the driver does
@@ -11,10 +12,6 @@ const DISK = "/dev/nvme0n2";
 const PCI = "/sys/bus/pci/devices/0000:00:0e.0";
 /** Linux gives a command so many seconds; 30 where nothing else is said. */
 const TIMEOUT = "nvme_core.io_timeout=2 nvme_core.admin_timeout=3";
-
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-const run = async (page: Page, command: string, exitCode = 0) =>
-  (await exec(page, `chroot /ram /bin/sh -c ${quoted(`${command} 2>&1`)}`, exitCode)).output;
 
 const set = (page: Page, ...rules: FaultRule[]) =>
   page.evaluate(list => window.doorbell?.faults.set(list), rules);
@@ -32,18 +29,12 @@ const operations = {
 type Kind = keyof typeof operations;
 const kinds = Object.keys(operations) as Kind[];
 
-async function bootIntoRam(page: Page): Promise<void> {
-  await booted(page);
-  await exec(
-    page,
-    "mkdir -p /ram /mnt && mount -t tmpfs -o size=100m ram /ram && mount -t ext4 -o ro /dev/nvme0n1 /mnt && " +
-      "cp -a /mnt/. /ram && umount /mnt && for d in dev proc sys; do mount -o bind /$d /ram/$d; done",
-  );
-  await run(
+/** The disk's first 256 KiB with random data, and /tmp/ref with the same. */
+const fillDisk = (page: Page) =>
+  run(
     page,
     `dd if=/dev/urandom of=/tmp/ref bs=4k count=64 && dd if=/tmp/ref of=${DISK} bs=4k oflag=direct conv=fsync`,
   );
-}
 
 /** Fresh data for the next write. */
 const newBlock = (page: Page) =>
@@ -81,6 +72,7 @@ test("each fault on read, write and flush: what Linux does, and the data afterwa
   test.setTimeout(300_000);
   const page = await persistent.open(`/?${new URLSearchParams({ kernel: `rescue ${TIMEOUT}` })}`);
   await bootIntoRam(page);
+  await fillDisk(page);
 
   for (const kind of kinds) {
     await test.step(`delay, ${kind}: it takes so long`, async () => {

@@ -1,5 +1,6 @@
 import type { Page } from "@playwright/test";
-import { booted, exec, expect, test } from "./browser.ts";
+import { exec, expect, test } from "./browser.ts";
+import { bootIntoRam, runInRam as run } from "./ram_system.ts";
 
 /**
  * nvme-cli and the driver's ways to lose and find the controller, with the system in RAM: what is erased, reset, unbound
@@ -8,24 +9,6 @@ import { booted, exec, expect, test } from "./browser.ts";
 
 const PCI = "0000:00:0e.0";
 const DISK = "/dev/nvme0n2";
-
-/** Starts the rescue shell and copies the system from the disk into RAM, so that it can do without the disk. */
-async function bootIntoRam(page: Page): Promise<void> {
-  await booted(page);
-  await exec(
-    page,
-    "mkdir -p /ram /mnt && mount -t tmpfs -o size=100m ram /ram && mount -t ext4 -o ro /dev/nvme0n1 /mnt && " +
-      "cp -a /mnt/. /ram && umount /mnt && for d in dev proc sys; do mount -o bind /$d /ram/$d; done",
-  );
-}
-
-const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
-
-/** Runs a command of the system in RAM. */
-async function run(page: Page, command: string, exitCode = 0): Promise<string> {
-  const { output } = await exec(page, `chroot /ram /bin/sh -c ${quoted(`${command} 2>&1`)}`, exitCode);
-  return output;
-}
 
 /** Runs a command until its output is as wanted. */
 async function until(page: Page, command: string, wanted: RegExp): Promise<string> {
