@@ -64,7 +64,6 @@ const withBlocks: ReadonlySet<number> = new Set([
 export class FaultPlan {
   readonly #options: FaultPlanOptions;
   #rules: readonly LiveRule[] = [];
-  readonly #counts = new Map<number, number>();
   readonly #fired: FiredFault[] = [];
 
   constructor(options: FaultPlanOptions) {
@@ -110,7 +109,6 @@ export class FaultPlan {
     const { counters, trace, clock } = this.#options;
     const rule = this.#rules.find(({ id }) => id === fault.id);
     if (rule) rule.fired += 1;
-    this.#counts.set(fault.id, (this.#counts.get(fault.id) ?? 0) + 1);
     const faulted = command && describe(command);
     const { action } = fault.action;
     this.#fired.push({ id: fault.id, action, at: clock(), ...(faulted && { command: faulted }) });
@@ -129,7 +127,7 @@ export class FaultPlan {
   }
 
   get reported(): FaultReport {
-    return { counts: new Map(this.#counts), fired: [...this.#fired] };
+    return { counts: new Map(this.#rules.map(({ id, fired }) => [id, fired])), fired: [...this.#fired] };
   }
 }
 

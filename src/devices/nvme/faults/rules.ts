@@ -106,7 +106,7 @@ export interface FaultedCommand {
 
 /** What one thread has to report. */
 export interface FaultReport {
-  /** How often each rule fired, by its number; rules that never did are missing. */
+  /** How often each rule that is armed fired, by its number. */
   readonly counts: ReadonlyMap<number, number>;
   /** The latest faults, oldest first: FIRED_KEPT at most. */
   readonly fired: readonly FiredFault[];
