@@ -333,21 +333,20 @@ export class BlockCache implements BlockDevice {
    * and costs half without memory of its own. False when storage failed; prepare() then meets the error.
    */
   #readPast(offset: number, into: IoVector, first: number, last: number): boolean {
-    const { flags } = this.#table;
-    const end = offset + into.byteLength;
-    for (let chunk = first; chunk <= last; chunk++) {
-      if (this.#table.isMissing(chunk) && end >= (chunk + 1) * this.#chunkBytes) flags[chunk] |= PASSED;
-    }
+    let failed = false;
     try {
       this.#copy(offset, into, false);
-      return true;
     } catch (error) {
       if (!(error instanceof StorageError)) throw error;
-      for (let chunk = first; chunk <= last; chunk++)
-        if (this.#table.isMissing(chunk)) flags[chunk] |= PASSED;
+      failed = true;
       this.#misses += 1;
-      return false;
     }
+    const end = offset + into.byteLength;
+    for (let chunk = first; chunk <= last; chunk++) {
+      if (!this.#table.isMissing(chunk)) continue;
+      if (failed || end >= (chunk + 1) * this.#chunkBytes) this.#table.flags[chunk] |= PASSED;
+    }
+    return !failed;
   }
 
   #readyToZeroPart(chunk: number, claims: number): boolean {
