@@ -1,5 +1,5 @@
 import { CompletionRing } from "../eventloop/completion_ring.ts";
-import type { IoVector } from "../storage/io_vector.ts";
+import { DISCARD, type IoVector } from "../storage/io_vector.ts";
 
 /** Words of a record: [start, end) of guest memory. */
 const START = 0;
@@ -40,8 +40,9 @@ export class DmaRanges {
 
   /** Serving side: all segments of a vector. */
   addVector(vector: IoVector): void {
-    for (let i = 0; i < vector.count; i++) {
-      this.add(vector.offsets[i], vector.offsets[i] + vector.lengths[i]);
+    const { offsets, lengths, count } = vector;
+    for (let i = 0; i < count; i++) {
+      if (offsets[i] !== DISCARD) this.add(offsets[i], offsets[i] + lengths[i]);
     }
   }
 

@@ -74,7 +74,10 @@ export class CompletionPoster {
     const low = words[record + CompletionWord.LBA_LOW];
     const high = words[record + CompletionWord.LBA_HIGH];
     const lba = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
-    this.#options.errorLog.add(sqid, cid, status, words[record + CompletionWord.NSID] >>> 0, lba);
+    this.#options.errorLog.add(sqid, cid, status, words[record + CompletionWord.NSID] >>> 0, {
+      lba,
+      location: words[record + CompletionWord.ERROR_LOCATION],
+    });
   }
 
   /** Posts what found its queue full, where there is room by now. */

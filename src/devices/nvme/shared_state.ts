@@ -136,14 +136,16 @@ export const CompletionWord = {
   RESULT: 3,
   /** SQ head at the time of completion. */
   SQ_HEAD: 4,
-  /** What the error log says of a command that failed: namespace and starting LBA. */
+  /** What the error log says of a command that failed: namespace and first LBA in error. */
   NSID: 5,
   LBA_LOW: 6,
   LBA_HIGH: 7,
   /** What an injected fault makes of the completion: FaultEffect. */
   EFFECT: 8,
+  /** Parameter Error Location, of a command that failed. */
+  ERROR_LOCATION: 9,
 } as const;
-const COMPLETION_WORDS = 9;
+const COMPLETION_WORDS = 10;
 
 const layout: SharedLayout = {
   controlWords: CONTROL_WORDS,

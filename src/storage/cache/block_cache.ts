@@ -323,8 +323,9 @@ export class BlockCache implements BlockDevice {
     }
   }
 
-  #mayPass(chunk: number, { byteLength, count }: IoVector): boolean {
-    if (!this.#direct || byteLength < this.#direct.leastBytes * count) return false;
+  #mayPass(chunk: number, { byteLength, count, hasDiscards }: IoVector): boolean {
+    // What is dropped has been read all the same: whether it can be is what Verify asks.
+    if (!this.#direct || hasDiscards || byteLength < this.#direct.leastBytes * count) return false;
     return (this.#table.flags[chunk] & PASSED) === 0;
   }
 
@@ -390,7 +391,9 @@ export class BlockCache implements BlockDevice {
         }
         const length = Math.min(left, chunkBytes - within);
         const buffer = table.buffers[chunk];
-        if (toDisk) buffer!.set(memory.subarray(at, at + length), within);
+        if (at < 0) {
+          // DISCARD: read, and dropped.
+        } else if (toDisk) buffer!.set(memory.subarray(at, at + length), within);
         else if (!buffer) this.#readAbsent(chunk, within, memory.subarray(at, at + length));
         else memory.set(length === chunkBytes ? buffer : buffer.subarray(within, within + length), at);
         at += length;

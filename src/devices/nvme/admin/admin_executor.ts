@@ -8,6 +8,7 @@ import type { Health } from "../health.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
 import { Control, SelfTestResult, type SharedState } from "../shared_state.ts";
+import { ErrorLocation } from "../spec/error_location.ts";
 import { FeatureId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
@@ -188,7 +189,8 @@ export class AdminExecutor implements AdminServices {
 
   /** A doorbell write that no driver should make (section 5.2, figure 149). */
   badDoorbell(qid: number, event: AsyncEvent): void {
-    this.errorLog.add(qid, 0xffff, Status.invalidField, 0);
+    // No command is at fault.
+    this.errorLog.add(qid, 0xffff, Status.invalidField, 0, { location: ErrorLocation.none });
     this.asyncEvents.report(event);
   }
 

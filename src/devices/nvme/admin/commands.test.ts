@@ -56,11 +56,12 @@ describe("Identify (5.15)", () => {
     expect(Number(data.getBigUint64(280, true))).toBe(4096 * 512 + 500 * 4096); // TNVMCAP
     expect([data.getUint8(512), data.getUint8(513)]).toEqual([0x66, 0x44]); // SQES, CQES
     expect(data.getUint32(516, true)).toBe(3); // NN
-    expect(data.getUint16(520, true)).toBe(0b11100); // ONCS: Select field, Write Zeroes, Dataset Management
-    expect(data.getUint16(522, true)).toBe(0); // FUSES
+    expect(data.getUint16(520, true)).toBe(0b1_1001_1111); // ONCS: Compare, Write Uncorrectable, DSM, Write Zeroes, Select, Verify, Copy
+    expect(data.getUint16(522, true)).toBe(1); // FUSES: Compare and Write
     expect(data.getUint8(525) & 1).toBe(1); // VWC
     expect(data.getUint8(525) >> 1).toBe(3); // … Flush with NSID FFFFFFFFh
-    expect(data.getUint32(536, true)).toBe(0); // SGLS
+    expect(data.getUint16(534, true)).toBe(1); // OCFS: format 0
+    expect(data.getUint32(536, true)).toBe(0x0005_0002); // SGLS: dwords, bit buckets, longer lists
     expect(ascii(data, 768, 68)).toBe("nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555");
     expect(data.getUint8(768 + 68)).toBe(0);
   });
@@ -264,9 +265,11 @@ describe("Get Log Page (5.14)", () => {
       );
     expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x14, 0x18, 0x7c, 0x80, 0x84]);
     expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0003); // LBCC, CSE: alone on the namespace
-    expect(supported(1024)).toEqual([0, 1, 2, 8, 9]);
-    const changes = [0, 1, 2, 8, 9].map(opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1);
-    expect(changes).toEqual([0, 1, 0, 1, 1]); // LBCC
+    expect(supported(1024)).toEqual([0, 1, 2, 4, 5, 8, 9, 12, 0x19]);
+    const changes = [0, 1, 2, 4, 5, 8, 9, 12, 0x19].map(
+      opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1,
+    );
+    expect(changes).toEqual([0, 1, 0, 1, 0, 1, 1, 0, 1]); // LBCC
   });
 
   it("offsets and lengths: exactly the bytes asked for, zeroes beyond the end", async () => {

@@ -1,9 +1,15 @@
 import type { Health } from "../health.ts";
+import { type ErrorLocation, locationOf } from "../spec/error_location.ts";
 import { MEDIA_ERROR, type StatusCode, statusCodeType } from "../spec/status.ts";
 
 /** Entries that the Error Information log holds (ELPE + 1). */
 export const ERROR_LOG_ENTRIES = 64;
 const ENTRY_BYTES = 64;
+
+interface ErrorDetails {
+  readonly lba?: bigint;
+  readonly location?: ErrorLocation;
+}
 
 /** Error Information log, page 01h (NVMe 1.4, section 5.14.1.1): newest entry first. */
 export class ErrorLog {
@@ -14,8 +20,17 @@ export class ErrorLog {
     this.#health = health;
   }
 
-  /** `lba` is that of an I/O command, 0 for others. */
-  add(sqid: number, cid: number, status: StatusCode, nsid: number, lba = 0n): void {
+  /**
+   * `lba` is the first block in error, 0 where there is none; `location` the field of the command that is, where the
+   * status does not tell.
+   */
+  add(
+    sqid: number,
+    cid: number,
+    status: StatusCode,
+    nsid: number,
+    { lba = 0n, location = locationOf(status) }: ErrorDetails = {},
+  ): void {
     const number = this.#health.countError(statusCodeType(status) === MEDIA_ERROR);
     const entry = new Uint8Array(ENTRY_BYTES);
     const view = new DataView(entry.buffer);
@@ -23,7 +38,7 @@ export class ErrorLog {
     view.setUint16(8, sqid, true);
     view.setUint16(10, cid, true);
     view.setUint16(12, status << 1, true); // status field with the phase bit 0
-    view.setUint16(14, 0xffff, true); // parameter error location: none given
+    view.setUint16(14, location, true); // parameter error location
     view.setBigUint64(16, lba, true);
     view.setUint32(24, nsid, true);
     this.#entries.unshift(entry);

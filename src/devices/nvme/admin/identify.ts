@@ -1,4 +1,6 @@
+import { MAX_SOURCE_RANGES, maxCopyBlocks } from "../io/copy.ts";
 import type { NamespaceInfo } from "../namespace.ts";
+import { SGL_SUPPORT } from "../sgl.ts";
 import { MDTS, VERSION } from "../spec/registers.ts";
 import { AER_LIMIT } from "./async_events.ts";
 import { ERROR_LOG_ENTRIES } from "./error_log.ts";
@@ -33,11 +35,23 @@ export interface ControllerIdentity {
   readonly subsystemNqn: string;
 }
 
-/** Optional NVM Command Support (ONCS). */
+/** Optional NVM Command Support (ONCS). Copy's bit: TP 4065. */
+const ONCS_COMPARE = 1 << 0;
+const ONCS_WRITE_UNCORRECTABLE = 1 << 1;
 const ONCS_DATASET_MANAGEMENT = 1 << 2;
 const ONCS_WRITE_ZEROES = 1 << 3;
 /** Save and Select fields of Set and Get Features. Select is there; no feature says that it can be saved. */
 const ONCS_SAVE_AND_SELECT = 1 << 4;
+const ONCS_VERIFY = 1 << 7;
+const ONCS_COPY = 1 << 8;
+const ONCS =
+  ONCS_COMPARE |
+  ONCS_WRITE_UNCORRECTABLE |
+  ONCS_DATASET_MANAGEMENT |
+  ONCS_WRITE_ZEROES |
+  ONCS_SAVE_AND_SELECT |
+  ONCS_VERIFY |
+  ONCS_COPY;
 
 /** Identify Controller, CNS 01h (figure 247). `oacs` comes from the table of admin commands. */
 export function identifyController(
@@ -74,10 +88,13 @@ export function identifyController(
   data[512] = 0x66; // SQES: 64 bytes
   data[513] = 0x44; // CQES: 16 bytes
   view.setUint32(516, highestNsid(namespaces), true); // NN
-  view.setUint16(520, ONCS_DATASET_MANAGEMENT | ONCS_WRITE_ZEROES | ONCS_SAVE_AND_SELECT, true); // ONCS
+  view.setUint16(520, ONCS, true);
+  view.setUint16(522, 1, true); // FUSES: Compare and Write
   // FNA (524) stays 0: a format is of one namespace unless all are named; no cryptographic erase.
   data[525] = 0b0000_0111; // VWC: present; Flush takes NSID FFFFFFFFh
-  // AWUN, AWUPF (526, 528) stay 0: one logical block. The namespaces promise more (NAWUPF).
+  // AWUN, AWUPF, ACWU (526, 528, 532) stay 0: one logical block. The namespaces promise more (NAWUPF).
+  view.setUint16(534, 1, true); // OCFS (TP 4065): Copy of format 0
+  view.setUint32(536, SGL_SUPPORT, true); // SGLS
   putAscii(data, 768, 256, identity.subsystemNqn, 0); // SUBNQN, null terminated
   view.setUint16(2048, 900, true); // PSD0: MP in units of 0.01 W
   return data;
@@ -102,6 +119,7 @@ export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: numb
   data[33] = 0b0000_1001; // DLFEAT: deallocated blocks read as zeroes; Write Zeroes may deallocate
   view.setUint16(34, perPhysical, true); // NAWUN
   view.setUint16(36, perPhysical, true); // NAWUPF
+  view.setUint16(38, perPhysical, true); // NACWU
   view.setUint16(40, perPhysical, true); // NABSN: atomic only within a physical block
   view.setUint16(44, perPhysical, true); // NABSPF
   putUint64(view, 48, blocks * 2 ** lbaShift); // NVMCAP
@@ -109,6 +127,9 @@ export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: numb
   view.setUint16(66, perPhysical, true); // NPWA
   view.setUint16(68, perDeallocation, true); // NPDG
   view.setUint16(70, perDeallocation, true); // NPDA
+  view.setUint16(74, maxCopyBlocks(lbaShift), true); // MSSRL (TP 4065)
+  view.setUint32(76, maxCopyBlocks(lbaShift), true); // MCL
+  data[80] = MAX_SOURCE_RANGES; // MSRC
   putNguid(data, 104, namespace.nguid);
   data[128 + 2] = lbaShift; // LBAF0: LBADS
   return data;

@@ -1,7 +1,7 @@
 import type { BlockDevice } from "../../../storage/block_device.ts";
 import { IoVector } from "../../../storage/io_vector.ts";
-import type { IoServices } from "../io/commands.ts";
 import type { IoRequest } from "../io/request.ts";
+import type { IoServices } from "../io/services.ts";
 import { storageStatus } from "../io/storage_status.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 

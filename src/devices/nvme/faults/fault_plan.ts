@@ -53,11 +53,10 @@ export interface Fault {
 const withBlocks: ReadonlySet<number> = new Set([
   NvmOpcode.write,
   NvmOpcode.read,
-  // Write Uncorrectable, Compare, Write Zeroes, Verify
-  0x04,
-  0x05,
+  NvmOpcode.writeUncorrectable,
+  NvmOpcode.compare,
   NvmOpcode.writeZeroes,
-  0x0c,
+  NvmOpcode.verify,
 ]);
 
 /** The rules of one thread: which of them hits a command, how often each has, and what it hit. */
@@ -147,8 +146,8 @@ function fits({ action, when }: LiveRule, command: FaultSubject): boolean {
   return first <= when.lastLba && first + (command.cdw12 & 0xffff) >= when.firstLba;
 }
 
-/** Starting LBA; inexact above 2^53. */
-function lbaOf({ qid, opcode, cdw10, cdw11 }: FaultSubject): number | undefined {
+/** Starting LBA, if the command has one; inexact above 2^53. */
+export function lbaOf({ qid, opcode, cdw10, cdw11 }: FaultSubject): number | undefined {
   if (qid === 0 || !withBlocks.has(opcode)) return undefined;
   return (cdw10 >>> 0) + (cdw11 >>> 0) * 2 ** 32;
 }

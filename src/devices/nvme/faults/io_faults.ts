@@ -1,13 +1,12 @@
-import type { IoServices } from "../io/commands.ts";
+import type { FusedStatus } from "../io/fused.ts";
 import type { IoRequest } from "../io/request.ts";
+import type { IoResult, IoServices } from "../io/services.ts";
 import { NvmOpcode } from "../spec/opcodes.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import { corruptRead, corruptWrite } from "./corruption.ts";
 import { FaultEffect } from "./fault_effect.ts";
-import { type Fault, FaultPlan, type FaultPlanOptions } from "./fault_plan.ts";
+import { type Fault, FaultPlan, type FaultPlanOptions, lbaOf } from "./fault_plan.ts";
 import { type ArmedRule, type FaultReport, statusOf } from "./rules.ts";
-
-type Result = StatusCode | Promise<StatusCode>;
 
 export interface IoFaultsOptions extends Omit<FaultPlanOptions, "isVcpu"> {
   /** Runs `callback` once after at least `ms` milliseconds. Returns how to cancel it. */
@@ -50,8 +49,8 @@ export class IoFaults {
   execute(
     services: IoServices,
     request: IoRequest,
-    run: (services: IoServices, request: IoRequest) => Result,
-  ): Result {
+    run: (services: IoServices, request: IoRequest) => IoResult,
+  ): IoResult {
     const fault = this.#plan.match(request);
     if (!fault) return run(services, request);
     const { action } = fault;
@@ -59,6 +58,7 @@ export class IoFaults {
       case "delay":
         return this.#delay(fault.id, action.ms).then(() => runIfWanted(services, request, run));
       case "fail":
+        request.errorLba = lbaOf(request) ?? -1;
         return statusOf(action);
       case "corrupt":
         return this.#corrupt(services, request, run, action.bytes ?? 1, fault);
@@ -77,6 +77,30 @@ export class IoFaults {
     }
   }
 
+  /**
+   * The same for the two commands of a fused operation, each with its own rules. What ends one before it is executed
+   * fails the other.
+   */
+  async executeFused(
+    services: IoServices,
+    first: IoRequest,
+    second: IoRequest,
+    run: (services: IoServices, first: IoRequest, second: IoRequest) => FusedStatus | Promise<FusedStatus>,
+  ): Promise<FusedStatus> {
+    let firstStatus: StatusCode = Status.failedFusedCommand;
+    let secondStatus: StatusCode = Status.failedFusedCommand;
+    const both = async (wrapped: IoServices): Promise<StatusCode> => {
+      const statuses = await run(wrapped, first, second);
+      firstStatus = statuses[0];
+      return statuses[1];
+    };
+    const ended = await this.execute(services, first, async wrapped => {
+      secondStatus = await this.execute(wrapped, second, both);
+      return firstStatus;
+    });
+    return [ended, secondStatus];
+  }
+
   #delay(id: number, ms: number): Promise<void> {
     return new Promise(resolve => {
       const cancel = this.#options.after(ms, () => release());
@@ -93,10 +117,10 @@ export class IoFaults {
   #corrupt(
     services: IoServices,
     request: IoRequest,
-    run: (services: IoServices, request: IoRequest) => Result,
+    run: (services: IoServices, request: IoRequest) => IoResult,
     bytes: number,
     { random }: Fault,
-  ): Result {
+  ): IoResult {
     return isRead(request)
       ? run(corruptRead(services, bytes, random), request)
       : corruptWrite(services, request, run(services, request), bytes, random);
@@ -109,7 +133,7 @@ const isRead = ({ opcode }: IoRequest): boolean => opcode === NvmOpcode.read;
 function runIfWanted(
   services: IoServices,
   request: IoRequest,
-  run: (services: IoServices, request: IoRequest) => Result,
-): Result {
+  run: (services: IoServices, request: IoRequest) => IoResult,
+): IoResult {
   return services.isCurrent(request) ? run(services, request) : Status.abortedByRequest;
 }

@@ -1,6 +1,5 @@
 import type { AioHandler } from "../../../eventloop/aio_context.ts";
-import { IoVector } from "../../../storage/io_vector.ts";
-import { addCounter, Counter, setCounter } from "../../../trace/counters.ts";
+import { setCounter } from "../../../trace/counters.ts";
 import { TraceKind } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
@@ -8,7 +7,6 @@ import { TailWatch } from "../../tail_watch.ts";
 import type { IoFaults } from "../faults/io_faults.ts";
 import type { Namespace } from "../namespace.ts";
 import {
-  CompletionWord,
   Control,
   MAX_IO_QUEUES,
   type SharedState,
@@ -17,12 +15,10 @@ import {
   sqShadowOffset,
 } from "../shared_state.ts";
 import { NSID_ALL, SQE_BYTES } from "../spec/entries.ts";
-import { NvmOpcode } from "../spec/opcodes.ts";
-import { MAX_TRANSFER_BYTES, PAGE_BYTES } from "../spec/registers.ts";
-import { Status, type StatusCode } from "../spec/status.ts";
-import { type IoCommand, type IoServices, ioCommands } from "./commands.ts";
+import { CommandRunner } from "./command_runner.ts";
 import { eraseAll } from "./erase.ts";
-import { IoRequest } from "./request.ts";
+import { areFused, Fuse } from "./fused.ts";
+import type { IoRequest } from "./request.ts";
 import { Sanitizer } from "./sanitizer.ts";
 import { SelfTester } from "./self_tester.ts";
 
@@ -40,18 +36,11 @@ export interface IoServerOptions {
  * The serving side of the I/O queues: fetches SQEs, moves data, puts completions on the ring. Runs in the iothread.
  * It never writes CQEs and never raises interrupts; that is the vCPU thread's part.
  */
-export class IoServer implements AioHandler, IoServices {
-  readonly memory: GuestMemory;
-  readonly vector: IoVector;
-  readonly namespaces: ReadonlyMap<number, Namespace>;
-  /** Faults that are armed; undefined, as nearly always, costs one look for each command. */
-  faults: IoFaults | undefined;
+export class IoServer implements AioHandler {
+  readonly #memory: GuestMemory;
+  readonly #namespaces: ReadonlyMap<number, Namespace>;
+  readonly #runner: CommandRunner;
   readonly #shared: SharedState;
-  readonly #reportBug: (error: unknown) => void;
-  readonly #freeRequests: IoRequest[] = [];
-  /** Commands that wait for storage, by queue. */
-  readonly #waiting = new Int32Array(MAX_IO_QUEUES + 1);
-  #waitingTotal = 0;
   readonly #tails: TailWatch;
   readonly #sanitizer: Sanitizer;
   readonly #selfTester: SelfTester;
@@ -62,23 +51,34 @@ export class IoServer implements AioHandler, IoServices {
   #stalled = false;
 
   constructor(options: IoServerOptions) {
-    this.memory = options.memory;
+    this.#memory = options.memory;
     this.#shared = options.shared;
     this.#tails = new TailWatch(options.shared, MAX_IO_QUEUES + 1, options.stronglyOrderedHost);
-    this.#reportBug = options.reportBug;
-    this.namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
-    this.vector = new IoVector(options.memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
-    this.#sanitizer = new Sanitizer(options.shared, this.namespaces, () => this.#waitingTotal > 0);
-    this.#selfTester = new SelfTester(options.shared, this.namespaces);
+    this.#namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
+    this.#runner = new CommandRunner({
+      ...options,
+      namespaces: this.#namespaces,
+      refusal: () => this.#sanitizer.refusal,
+      drained: () => this.#drained(),
+    });
+    const { uncorrectable } = this.#runner;
+    const isStorageBusy = () => this.#runner.isStorageBusy;
+    this.#sanitizer = new Sanitizer(options.shared, this.#namespaces, uncorrectable, isStorageBusy);
+    this.#selfTester = new SelfTester(options.shared, this.#namespaces);
     this.#epoch = this.#shared.getControl(Control.EPOCH);
     this.#publishAllocation();
+  }
+
+  /** Faults that are armed, or undefined while none is. */
+  set faults(faults: IoFaults | undefined) {
+    this.#runner.faults = faults;
   }
 
   // --- AioHandler
 
   get pending(): boolean {
     return (
-      this.#waitingTotal > 0 ||
+      this.#runner.isStorageBusy ||
       this.#shutdownRunning ||
       this.#formatRunning ||
       this.#sanitizer.pending ||
@@ -116,7 +116,7 @@ export class IoServer implements AioHandler, IoServices {
       if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
       // "Ring me when the tail moves on from here." Written each time, never cached (museum 8), with a sequentially
       // consistent store, because ready() reads the shadow tail right after: store-load order matters (museum 1, 9).
-      Atomics.store(this.memory.words, (page + sqShadowOffset(qid)) >>> 2, shared.getSq(qid, SqWord.HEAD));
+      Atomics.store(this.#memory.words, (page + sqShadowOffset(qid)) >>> 2, shared.getSq(qid, SqWord.HEAD));
     }
   }
 
@@ -132,30 +132,6 @@ export class IoServer implements AioHandler, IoServices {
     for (let qid = 1; qid <= highest; qid++) progress = this.#serveQueue(qid) || progress;
     if (this.#shared.completions.words[0] !== ringBefore) this.#wakeVcpu();
     return progress;
-  }
-
-  // --- IoServices
-
-  isCurrent(request: IoRequest): boolean {
-    return request.epoch === this.#shared.getControl(Control.EPOCH);
-  }
-
-  get writeCacheEnabled(): boolean {
-    return this.#shared.control[Control.WRITE_CACHE] !== 0;
-  }
-
-  dmaWrote(vector: IoVector): void {
-    this.#shared.dmaRanges.addVector(vector);
-  }
-
-  countRead(bytes: number): void {
-    addCounter(this.#shared.counters, Counter.reads);
-    addCounter(this.#shared.counters, Counter.sectorsRead, bytes >>> 9);
-  }
-
-  countWrite(bytes: number): void {
-    addCounter(this.#shared.counters, Counter.writes);
-    addCounter(this.#shared.counters, Counter.sectorsWritten, bytes >>> 9);
   }
 
   // --- Queues
@@ -178,22 +154,41 @@ export class IoServer implements AioHandler, IoServices {
     const burst = shared.control[Control.ARBITRATION_BURST] || MAX_IN_FLIGHT;
     let fetched = 0;
     while (head !== tail && fetched < burst) {
-      if (shared.inFlight(qid) >= MAX_IN_FLIGHT) {
+      // Two commands may be fetched at once.
+      if (shared.inFlight(qid) >= MAX_IN_FLIGHT - 1) {
         this.#stalled = true;
         break;
       }
-      const request = this.#freeRequests.pop() ?? new IoRequest();
-      request.epoch = this.#epoch;
-      request.qid = qid;
-      request.fetch(this.memory, base + head * SQE_BYTES);
-      if (shared.serverTrace.isOn) this.#traceFetch(request, head);
-      head = head + 1 === entries ? 0 : head + 1;
+      const request = this.#fetch(qid, base, head, entries);
+      head = shared.getSq(qid, SqWord.HEAD);
       fetched += 1;
-      shared.setSq(qid, SqWord.HEAD, head);
-      shared.setSq(qid, SqWord.FETCHED, (shared.getSq(qid, SqWord.FETCHED) + 1) | 0);
-      this.#execute(request);
+      // A fused operation's commands are announced together (section 4.12), whatever the burst leaves for later.
+      if (request.fuse !== Fuse.first || head === tail) {
+        this.#runner.run(request);
+        continue;
+      }
+      const second = this.#fetch(qid, base, head, entries);
+      head = shared.getSq(qid, SqWord.HEAD);
+      fetched += 1;
+      if (areFused(request, second)) {
+        this.#runner.runFused(request, second);
+      } else {
+        this.#runner.run(request);
+        this.#runner.run(second);
+      }
     }
     return fetched > 0;
+  }
+
+  /** Copies the entry at the head, and moves the head on. */
+  #fetch(qid: number, base: number, head: number, entries: number): IoRequest {
+    const shared = this.#shared;
+    const request = this.#runner.newRequest(this.#epoch, qid);
+    request.fetch(this.#memory, base + head * SQE_BYTES);
+    if (shared.serverTrace.isOn) this.#traceFetch(request, head);
+    shared.setSq(qid, SqWord.HEAD, head + 1 === entries ? 0 : head + 1);
+    shared.setSq(qid, SqWord.FETCHED, (shared.getSq(qid, SqWord.FETCHED) + 1) | 0);
+    return request;
   }
 
   #traceFetch({ qid, opcode, cid, nsid, cdw10, cdw12 }: IoRequest, index: number): void {
@@ -213,11 +208,11 @@ export class IoServer implements AioHandler, IoServices {
 
   #shadowTail(qid: number): number {
     const page = this.#shared.control[Control.SHADOW_PAGE] >>> 0;
-    return Atomics.load(this.memory.words, (page + sqShadowOffset(qid)) >>> 2) & 0xffff;
+    return Atomics.load(this.#memory.words, (page + sqShadowOffset(qid)) >>> 2) & 0xffff;
   }
 
   #retireQueue(qid: number): boolean {
-    if (this.#waiting[qid] > 0) return false;
+    if (this.#runner.waiting(qid) > 0) return false;
     this.#forgetQueue(qid);
     this.#shared.setSq(qid, SqWord.STATE, SqState.ABSENT);
     this.#wakeVcpu();
@@ -229,80 +224,9 @@ export class IoServer implements AioHandler, IoServices {
     this.#shared.setSq(qid, SqWord.HEAD, 0);
   }
 
-  // --- Commands
-
-  #execute(request: IoRequest): void {
-    const command = ioCommands.get(request.opcode);
-    let result: StatusCode | Promise<StatusCode>;
-    const refusal = this.#sanitizer.refusal;
-    if (!command) result = Status.invalidOpcode;
-    else if (refusal !== undefined) result = refusal;
-    // No fused operations (FUSES 0) and no SGLs (SGLS 0): section 4.2.
-    else if (request.fuse !== 0 || request.psdt !== 0) result = Status.invalidField;
-    else result = this.#run(command, request);
-
-    if (typeof result === "number") {
-      this.#complete(request, result);
-      return;
-    }
-    if (request.opcode === NvmOpcode.flush) addCounter(this.#shared.counters, Counter.flushesInProgress);
-    this.#waiting[request.qid] += 1;
-    this.#waitingTotal += 1;
-    result.then(
-      status => this.#completeLater(request, status),
-      // A bug of ours, not of the storage (its errors are StorageErrors): the guest still gets its answer.
-      error => {
-        this.#reportBug(error);
-        this.#completeLater(request, Status.internalError);
-      },
-    );
-  }
-
-  /** No guest input may throw out of the device; if it does, that is a bug to report and an error for the guest. */
-  #run(command: IoCommand, request: IoRequest): StatusCode | Promise<StatusCode> {
-    try {
-      if (this.faults) return this.faults.execute(this, request, command.execute);
-      return command.execute(this, request);
-    } catch (error) {
-      this.#reportBug(error);
-      return Status.internalError;
-    }
-  }
-
-  #completeLater(request: IoRequest, status: StatusCode): void {
-    if (request.opcode === NvmOpcode.flush) addCounter(this.#shared.counters, Counter.flushesInProgress, -1);
-    this.#waitingTotal -= 1;
-    if (request.epoch === this.#epoch) this.#waiting[request.qid] -= 1;
-    this.#complete(request, status);
-    this.#wakeVcpu();
-    // The last one before a Sanitize operation: now it can begin.
-    if (this.#waitingTotal === 0 && this.#sanitizer.pending) this.#shared.serverNotifier.set();
-  }
-
-  #complete(request: IoRequest, status: StatusCode): void {
-    const { completions, counters } = this.#shared;
-    if (this.isCurrent(request)) {
-      const record = completions.reserve();
-      // Cannot be full: see MAX_IN_FLIGHT.
-      if (record < 0) throw new Error("completion ring overflow");
-      const words = completions.words;
-      words[record + CompletionWord.EPOCH] = request.epoch;
-      words[record + CompletionWord.SQID] = request.qid;
-      words[record + CompletionWord.CID_STATUS] = request.cid | (status << 16);
-      words[record + CompletionWord.RESULT] = 0;
-      words[record + CompletionWord.SQ_HEAD] = this.#shared.getSq(request.qid, SqWord.HEAD);
-      words[record + CompletionWord.NSID] = request.nsid;
-      words[record + CompletionWord.LBA_LOW] = request.cdw10;
-      words[record + CompletionWord.LBA_HIGH] = request.cdw11;
-      words[record + CompletionWord.EFFECT] = request.effect;
-      completions.publish();
-      const { serverTrace } = this.#shared;
-      if (serverTrace.isOn) serverTrace.record(TraceKind.done, request.qid, 0, request.cid << 16, status);
-      addCounter(counters, Counter.commands);
-      if (request.opcode === NvmOpcode.flush) addCounter(counters, Counter.flushes);
-      if (status !== Status.success) addCounter(counters, Counter.errors);
-    }
-    this.#freeRequests.push(request);
+  /** No command waits for storage any more. The last one before a Sanitize operation: now it can begin. */
+  #drained(): void {
+    if (this.#sanitizer.pending) this.#shared.serverNotifier.set();
   }
 
   #wakeVcpu(): void {
@@ -322,7 +246,7 @@ export class IoServer implements AioHandler, IoServices {
   #adoptReset(): boolean {
     if (!this.#resetRequested) return false;
     this.#epoch = this.#shared.getControl(Control.EPOCH);
-    this.#waiting.fill(0);
+    this.#runner.forget();
     for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
       this.#forgetQueue(qid);
       this.#shared.setSq(qid, SqWord.STATE, SqState.ABSENT);
@@ -338,7 +262,7 @@ export class IoServer implements AioHandler, IoServices {
     const requested = shared.getControl(Control.SHUTDOWN);
     if (this.#shutdownRunning || requested === shared.getControl(Control.SHUTDOWN_ACK)) return false;
     this.#shutdownRunning = true;
-    Promise.all([...this.namespaces.values()].map(namespace => namespace.disk.flush()))
+    Promise.all([...this.#namespaces.values()].map(namespace => namespace.disk.flush()))
       .then(
         () => shared.setControl(Control.SHUTDOWN_FAILED, 0),
         () => shared.setControl(Control.SHUTDOWN_FAILED, 1),
@@ -358,8 +282,8 @@ export class IoServer implements AioHandler, IoServices {
     if (this.#formatRunning || requested === shared.getControl(Control.FORMAT_ACK)) return false;
     this.#formatRunning = true;
     const nsid = shared.getControl(Control.FORMAT_NSID) >>> 0;
-    const chosen = [...this.namespaces.values()].filter(each => nsid === NSID_ALL || each.nsid === nsid);
-    eraseAll(chosen).then(status => {
+    const chosen = [...this.#namespaces.values()].filter(each => nsid === NSID_ALL || each.nsid === nsid);
+    eraseAll(chosen, this.#runner.uncorrectable).then(status => {
       this.#formatRunning = false;
       this.#publishAllocation();
       shared.setControl(Control.FORMAT_STATUS, status);
@@ -370,7 +294,7 @@ export class IoServer implements AioHandler, IoServices {
   }
 
   #publishAllocation(): void {
-    for (const { nsid, disk } of this.namespaces.values()) {
+    for (const { nsid, disk } of this.#namespaces.values()) {
       setCounter(this.#shared.control, Control.ALLOCATED_KIB + nsid - 1, disk.allocatedBytes / 1024);
     }
   }

@@ -2,6 +2,7 @@ import type { Namespace } from "../namespace.ts";
 import { Control, SanitizeState, type SharedState } from "../shared_state.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import { eraseAll } from "./erase.ts";
+import type { UncorrectableBlocks } from "./uncorrectable_blocks.ts";
 
 /**
  * Sanitize by block erase, where the disks are (NVMe 1.4, sections 5.24 and 8.15): everything on all namespaces is
@@ -10,13 +11,20 @@ import { eraseAll } from "./erase.ts";
 export class Sanitizer {
   readonly #shared: SharedState;
   readonly #namespaces: ReadonlyMap<number, Namespace>;
+  readonly #uncorrectable: UncorrectableBlocks;
   readonly #isStorageBusy: () => boolean;
   #running = false;
 
   /** `isStorageBusy`: does a command, of whatever life of the controller, still wait for storage? */
-  constructor(shared: SharedState, namespaces: ReadonlyMap<number, Namespace>, isStorageBusy: () => boolean) {
+  constructor(
+    shared: SharedState,
+    namespaces: ReadonlyMap<number, Namespace>,
+    uncorrectable: UncorrectableBlocks,
+    isStorageBusy: () => boolean,
+  ) {
     this.#shared = shared;
     this.#namespaces = namespaces;
+    this.#uncorrectable = uncorrectable;
     this.#isStorageBusy = isStorageBusy;
   }
 
@@ -57,7 +65,7 @@ export class Sanitizer {
     for (const [i, namespace] of namespaces.entries()) {
       this.#shared.setControl(Control.SANITIZE_PROGRESS, Math.floor((i * 0x10000) / namespaces.length));
       // The others are erased all the same.
-      status = (await eraseAll([namespace])) || status;
+      status = (await eraseAll([namespace], this.#uncorrectable)) || status;
     }
     return status;
   }

@@ -35,6 +35,11 @@ export const NvmOpcode = {
   flush: 0x00,
   write: 0x01,
   read: 0x02,
+  writeUncorrectable: 0x04,
+  compare: 0x05,
   writeZeroes: 0x08,
   datasetManagement: 0x09,
+  verify: 0x0c,
+  /** TP 4065; NVM Command Set Specification 1.0. */
+  copy: 0x19,
 } as const;

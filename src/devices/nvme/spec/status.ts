@@ -12,12 +12,19 @@ export const Status = {
   internalError: 0x006,
   abortedByRequest: 0x007,
   abortedSqDeletion: 0x008,
+  failedFusedCommand: 0x009,
+  missingFusedCommand: 0x00a | DNR,
   invalidNamespace: 0x00b | DNR,
   sequenceError: 0x00c | DNR,
+  invalidSglSegment: 0x00d | DNR,
+  invalidSglCount: 0x00e | DNR,
+  dataSglLengthInvalid: 0x00f | DNR,
+  sglTypeInvalid: 0x011 | DNR,
   keepAliveExpired: 0x014 | DNR,
   sanitizeFailed: 0x01c | DNR,
   sanitizeInProgress: 0x01d,
   invalidPrpOffset: 0x013 | DNR,
+  sglGranularityInvalid: 0x01e | DNR,
   lbaOutOfRange: 0x080 | DNR,
   capacityExceeded: 0x081,
   formatInProgress: 0x084,
@@ -38,9 +45,12 @@ export const Status = {
   /** Vendor specific: what Google's extension answers to buffers that it cannot use. */
   googleInvalidBuffer: 0x1c0 | DNR,
   conflictingAttributes: 0x180 | DNR,
+  /** Of Copy: TP 4065, NVM Command Set Specification 1.0. */
+  commandSizeLimitExceeded: 0x183 | DNR,
   // Media and data integrity (status code type 2).
   writeFault: 0x280,
   unrecoveredReadError: 0x281,
+  compareFailure: 0x285 | DNR,
 } as const;
 
 /** What a command ends with. */

@@ -57,8 +57,17 @@ export interface Command {
   readonly nsid?: number;
   readonly prp1?: number;
   readonly prp2?: number;
+  /** In place of the PRPs; with flags 40h (PSDT 01b). */
+  readonly sgl?: SglDescriptor;
   /** CDW10 to CDW15. */
   readonly cdw?: readonly number[];
+}
+
+/** An SGL descriptor; `type` is its last byte (figures 108 and 109). */
+export interface SglDescriptor {
+  readonly address: number;
+  readonly length: number;
+  readonly type: number;
 }
 
 export interface Cqe {
@@ -139,7 +148,7 @@ export class QueuePair {
   push(command: Command, cid = this.nextCid++ & 0xffff): number {
     const { words } = this.#rig.memory;
     const w = (this.sqBase + this.tail * 64) / 4;
-    const { opcode, flags = 0, nsid = 0, prp1 = 0, prp2 = 0, cdw = [] } = command;
+    const { opcode, flags = 0, nsid = 0, prp1 = 0, prp2 = 0, sgl, cdw = [] } = command;
     words.fill(0, w, w + 16);
     words[w] = opcode | (flags << 8) | (cid << 16);
     words[w + 1] = nsid;
@@ -147,6 +156,7 @@ export class QueuePair {
     words[w + 7] = Math.floor(prp1 / 2 ** 32);
     words[w + 8] = prp2 % 2 ** 32;
     words[w + 9] = Math.floor(prp2 / 2 ** 32);
+    if (sgl) putSgl(words, w + 6, sgl);
     for (let i = 0; i < cdw.length; i++) words[w + 10 + i] = cdw[i];
     this.tail = (this.tail + 1) % this.sqEntries;
     return cid;
@@ -495,6 +505,14 @@ export function transfer(
   const { nsid = 1, fua = false } = options;
   const cdw = [lba % 2 ** 32, Math.floor(lba / 2 ** 32), (blocks - 1) | (fua ? 1 << 30 : 0)];
   return { opcode, nsid, ...prps, cdw };
+}
+
+/** Writes an SGL descriptor at a word index. */
+export function putSgl(words: Int32Array, w: number, { address, length, type }: SglDescriptor): void {
+  words[w] = address % 2 ** 32;
+  words[w + 1] = Math.floor(address / 2 ** 32);
+  words[w + 2] = length;
+  words[w + 3] = type << 24;
 }
 
 export const FLUSH: Command = { opcode: 0x00, nsid: 1 };
