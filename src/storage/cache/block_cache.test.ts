@@ -676,6 +676,17 @@ describe("on storage that is read directly", () => {
     expect(passed).toEqual([]);
   });
 
+  it("what is dropped is read all the same: not past the cache, where nobody would ask storage", async () => {
+    const { cache, passed } = await direct();
+    const dropped = vectorOf(new Uint8Array(0), []);
+    dropped.addDiscard(CHUNK);
+    expect(cache.tryRead(5 * CHUNK, dropped)).toBe(false);
+    await cache.prepare("read", 5 * CHUNK, CHUNK);
+    expect(cache.tryRead(5 * CHUNK, dropped)).toBe(true);
+    expect(passed).toEqual([]);
+    expect(cache.counters().residentBytes).toBe(CHUNK);
+  });
+
   it("a failed read is tried again through memory", async () => {
     const { cache, passed } = await direct(() => true);
     expect(await read(cache, 5 * CHUNK, CHUNK)).toEqual(bytes(CHUNK, 5));

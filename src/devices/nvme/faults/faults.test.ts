@@ -14,6 +14,7 @@ import {
 import type { FaultAction, FaultRule } from "./rules.ts";
 
 const BYTES = 4096;
+const FAILED_FUSED = 0x009;
 
 /** One disk with known data, a queue, and a buffer in the host. */
 async function setUp(options: Parameters<typeof Rig.withQueue>[0] = {}) {
@@ -69,6 +70,44 @@ describe("faults of I/O commands", () => {
     await rig.scheduler.advance(1);
     await rig.settle();
     expect(io.reap().map(cqe => [cqe.cid, cqe.status])).toEqual([[cid, 0]]);
+    expect(await stored(rig, io)).toEqual(data);
+    await expectHealthy(rig, io);
+  });
+
+  it.each([
+    { action: "fail", sct: 2, sc: 0x85, command: "compare" },
+    { action: "fail", sct: 2, sc: 0x80, command: "write" },
+  ] as const)("fail: half of a Compare and Write takes the other with it: $command", async rule => {
+    const { rig, io, commands, data } = await setUp();
+    rig.armFaults(rule);
+    const cids = [
+      io.push({ ...commands.write, opcode: 0x05, flags: 1 }),
+      io.push({ ...commands.write, flags: 2 }),
+    ];
+    io.ring();
+    await rig.settle();
+    const failed = (rule.sct << 8) | rule.sc;
+    const statuses = rule.command === "compare" ? [failed, FAILED_FUSED] : [FAILED_FUSED, failed];
+    expect(io.reap().map(cqe => [cqe.cid, cqe.status])).toEqual(cids.map((cid, i) => [cid, statuses[i]]));
+    rig.armFaults();
+    expect(await stored(rig, io)).toEqual(data);
+    await expectHealthy(rig, io);
+  });
+
+  it("delay: a Compare and Write waits as one", async () => {
+    const { rig, io, buffer, commands } = await setUp();
+    const other = rig.alloc(BYTES);
+    const data = pattern(BYTES, 2);
+    rig.memory.bytes.set(data, other);
+    rig.armFaults({ action: "delay", ms: 300, command: "write" });
+    const compare: Command = { ...transfer(2, 0, 8, { prp1: buffer }), opcode: 0x05, flags: 1 };
+    const cids = [io.push(compare), io.push({ ...commands.write, prp1: other, flags: 2 })];
+    io.ring();
+    await rig.settle();
+    expect(io.reap()).toEqual([]);
+    await rig.scheduler.advance(300);
+    await rig.settle();
+    expect(io.reap().map(cqe => [cqe.cid, cqe.status])).toEqual(cids.map(cid => [cid, 0]));
     expect(await stored(rig, io)).toEqual(data);
     await expectHealthy(rig, io);
   });

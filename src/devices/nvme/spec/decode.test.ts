@@ -46,6 +46,26 @@ describe("decodeSqe", () => {
     });
   });
 
+  it("knows what Copy, Compare and Write, and SGLs say", () => {
+    expect(fields(decodeSqe(1, sqe({ 0: 0x19, 10: 7, 12: 3 })))).toMatchObject({
+      Opcode: "19h Copy",
+      "Starting LBA": "7",
+      Ranges: "4",
+      "Descriptor format": "0",
+      "Force unit access": "no",
+    });
+    const compare = sqe({ 0: 0x05 | (1 << 8) | (1 << 14), 6: 0x5000, 8: 512, 9: 0x3000_0000 });
+    expect(fields(decodeSqe(1, compare))).toMatchObject({
+      Opcode: "05h Compare",
+      "Fused operation": "first command",
+      "SGL descriptor": "last segment",
+      Address: "00005000h",
+      Length: "512 bytes",
+      "Logical blocks": "1",
+    });
+    expect(fields(decodeSqe(1, sqe({ 0: 0x04, 12: 1 })))).not.toHaveProperty("Force unit access");
+  });
+
   it("takes any 64 bytes", () => {
     for (let opcode = 0; opcode < 256; opcode++) {
       for (const qid of [0, 1]) {

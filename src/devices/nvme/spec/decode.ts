@@ -33,9 +33,34 @@ const nvmNames: Readonly<Record<number, string>> = {
   [NvmOpcode.flush]: "Flush",
   [NvmOpcode.write]: "Write",
   [NvmOpcode.read]: "Read",
+  [NvmOpcode.writeUncorrectable]: "Write Uncorrectable",
+  [NvmOpcode.compare]: "Compare",
   [NvmOpcode.writeZeroes]: "Write Zeroes",
   [NvmOpcode.datasetManagement]: "Dataset Management",
+  [NvmOpcode.verify]: "Verify",
+  [NvmOpcode.copy]: "Copy",
 };
+
+/** FUSE, figure 104. */
+const fuseNames = ["none", "first command", "second command", "reserved"] as const;
+
+/** By a descriptor's last byte, with an address as its sub type. */
+const sglTypes: Readonly<Record<number, string>> = {
+  0: "data block",
+  16: "bit bucket",
+  32: "segment",
+  48: "last segment",
+};
+
+/** Where the commands are that name blocks. */
+const blockSections = {
+  [NvmOpcode.read]: "6.9",
+  [NvmOpcode.write]: "6.15",
+  [NvmOpcode.writeUncorrectable]: "6.16",
+  [NvmOpcode.compare]: "6.6",
+  [NvmOpcode.writeZeroes]: "6.17",
+  [NvmOpcode.verify]: "6.14",
+} as const;
 
 /** "Read", "Identify", … or "opcode 99h". `qid` 0 is the admin queue. */
 export function commandName(qid: number, opcode: number): string {
@@ -54,16 +79,31 @@ export function decodeSqe(qid: number, words: Uint32Array): DecodedField[] {
       section: qid === 0 ? "5 (figure 139)" : "6 (figure 346)",
     },
     { name: "Command identifier", value: String(cidOf(cdw0)), section: "4.2" },
-    { name: "Fused operation", value: fuseOf(cdw0) === 0 ? "none" : String(fuseOf(cdw0)), section: "4.2" },
+    { name: "Fused operation", value: fuseNames[fuseOf(cdw0)], section: "4.2" },
     { name: "Data pointer is a", value: psdtOf(cdw0) === 0 ? "PRP" : "SGL", section: "4.2" },
     {
       name: "Namespace",
       value: nsid === NSID_ALL ? "all" : nsid === 0 ? "none" : String(nsid),
       section: "6.1",
     },
-    { name: "PRP entry 1", value: address(words, Sqe.PRP1), section: "4.3" },
-    { name: "PRP entry 2", value: address(words, Sqe.PRP2), section: "4.3" },
+    ...(psdtOf(cdw0) === 0 ? decodePrps(words) : decodeSgl(words)),
     ...(qid === 0 ? decodeAdmin(opcode, words) : decodeNvm(opcode, words)),
+  ];
+}
+
+const decodePrps = (words: Uint32Array): DecodedField[] => [
+  { name: "PRP entry 1", value: address(words, Sqe.PRP1), section: "4.3" },
+  { name: "PRP entry 2", value: address(words, Sqe.PRP2), section: "4.3" },
+];
+
+/** The SGL descriptor in the entry (figures 108 and 109). */
+function decodeSgl(words: Uint32Array): DecodedField[] {
+  const identifier = words[Sqe.PRP2 + 1] >>> 24;
+  const type = sglTypes[identifier] ?? hex(identifier, 2);
+  return [
+    { name: "SGL descriptor", value: type, section: "4.4" },
+    { name: "Address", value: address(words, Sqe.PRP1), section: "4.4" },
+    { name: "Length", value: `${words[Sqe.PRP2]} bytes`, section: "4.4" },
   ];
 }
 
@@ -118,13 +158,21 @@ function decodeNvm(opcode: number, words: Uint32Array): DecodedField[] {
   switch (opcode) {
     case NvmOpcode.read:
     case NvmOpcode.write:
-    case NvmOpcode.writeZeroes: {
-      const section = opcode === NvmOpcode.read ? "6.9" : opcode === NvmOpcode.write ? "6.15" : "6.17";
-      const slba = (BigInt(words[Sqe.CDW11]) << 32n) | BigInt(words[Sqe.CDW10]);
+    case NvmOpcode.compare:
+    case NvmOpcode.writeZeroes:
+    case NvmOpcode.verify: {
+      const section = blockSections[opcode];
+      return [...decodeBlocks(words, section), forceUnitAccess(cdw12, section)];
+    }
+    case NvmOpcode.writeUncorrectable:
+      return decodeBlocks(words, blockSections[opcode]);
+    case NvmOpcode.copy: {
+      const section = "NVM command set 1.0, 3.2.2";
       return [
-        { name: "Starting LBA", value: slba.toString(), section },
-        { name: "Logical blocks", value: String((cdw12 & 0xffff) + 1), section },
-        { name: "Force unit access", value: (cdw12 & (1 << 30)) === 0 ? "no" : "yes", section },
+        startingLba(words, section),
+        { name: "Ranges", value: String((cdw12 & 0xff) + 1), section },
+        { name: "Descriptor format", value: String((cdw12 >>> 8) & 0xf), section },
+        forceUnitAccess(cdw12, section),
       ];
     }
     case NvmOpcode.datasetManagement:
@@ -136,6 +184,23 @@ function decodeNvm(opcode: number, words: Uint32Array): DecodedField[] {
       return [];
   }
 }
+
+const startingLba = (words: Uint32Array, section: string): DecodedField => ({
+  name: "Starting LBA",
+  value: ((BigInt(words[Sqe.CDW11]) << 32n) | BigInt(words[Sqe.CDW10])).toString(),
+  section,
+});
+
+const decodeBlocks = (words: Uint32Array, section: string): DecodedField[] => [
+  startingLba(words, section),
+  { name: "Logical blocks", value: String((words[Sqe.CDW12] & 0xffff) + 1), section },
+];
+
+const forceUnitAccess = (cdw12: number, section: string): DecodedField => ({
+  name: "Force unit access",
+  value: (cdw12 & (1 << 30)) === 0 ? "no" : "yes",
+  section,
+});
 
 /** A CQE's 4 words. */
 export function decodeCqe(words: Uint32Array): DecodedField[] {
