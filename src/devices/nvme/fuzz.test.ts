@@ -8,6 +8,7 @@ import {
   CFS,
   type Command,
   PAGE,
+  putSgl,
   type QueuePair,
   RDY,
   Rig,
@@ -38,8 +39,10 @@ async function setUp(options: { stronglyOrderedHost: boolean }) {
     arena.push(rig.alloc(PAGE));
     rig.alloc(PAGE);
   }
+  const sglPage = rig.alloc(PAGE);
+  rig.alloc(PAGE);
   // Page 0 is the guest's to give as well: what it does not write is 0, and may be taken for a PRP.
-  const mine = new Set<number>([0, ...arena]);
+  const mine = new Set<number>([0, sglPage, ...arena]);
   for (const { sqBase, cqBase } of [rig.admin, ...queues]) mine.add(sqBase).add(cqBase);
   const { bytes } = rig.memory;
   for (let page = 0; page < bytes.length; page += PAGE)
@@ -51,7 +54,7 @@ async function setUp(options: { stronglyOrderedHost: boolean }) {
       throw new Error(`the device wrote to the page at ${page.toString(16)}h`);
     }
   };
-  return { rig, queues, arena, intact };
+  return { rig, queues, arena, sglPage, intact };
 }
 
 // Addresses: pages of the arena, or what is no RAM. Never a page that is not the guest's to give.
@@ -93,12 +96,50 @@ const word = fc.oneof(
 );
 /** A word that is no address in RAM above page 0, whoever takes it for one. */
 const harmless = word.filter(value => value >>> 0 < PAGE || value >>> 0 >= RAM);
-const sqe = fc.record({
-  opcode: fc.oneof(
-    { weight: 9, arbitrary: fc.constantFrom(0, 1, 2, 8, 9) },
+
+const PSDT_SGL = 0x40;
+/** An SGL descriptor: its data lies within one page, its segments in the page that holds nothing else. */
+const descriptor = fc.record({
+  to: pointer,
+  length: fc.oneof(fc.constantFrom(0, 16, 32, 512, PAGE), fc.nat(PAGE)),
+  type: fc.oneof(
+    { weight: 4, arbitrary: fc.constant(0) },
+    { weight: 4, arbitrary: fc.constantFrom(0x10, 0x20, 0x30) },
     { weight: 1, arbitrary: fc.nat(255) },
   ),
-  flags: fc.oneof({ weight: 15, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(255) }),
+});
+type Descriptor = typeof descriptor extends fc.Arbitrary<infer D> ? D : never;
+const sglOf = (arena: readonly number[], sglPage: number, { to, length, type }: Descriptor) => {
+  const isSegment = type === 0x20 || type === 0x30;
+  return {
+    address: isSegment ? sglPage + to.offset : address(arena, to),
+    length: Math.min(length, PAGE - to.offset),
+    type,
+  };
+};
+const fillSgl = fc.record({
+  kind: fc.constant("sgl" as const),
+  entries: fc.array(descriptor, { minLength: 1, maxLength: 5 }),
+});
+function writeSgl(rig: Rig, arena: readonly number[], sglPage: number, entries: readonly Descriptor[]): void {
+  for (let i = 0; i < PAGE / 16; i++) {
+    putSgl(rig.memory.words, (sglPage + i * 16) / 4, sglOf(arena, sglPage, entries[i % entries.length]));
+  }
+}
+
+const sqe = fc.record({
+  opcode: fc.oneof(
+    { weight: 9, arbitrary: fc.constantFrom(0, 1, 2, 4, 5, 8, 9, 0x0c, 0x19) },
+    { weight: 1, arbitrary: fc.nat(255) },
+  ),
+  // PRPs; SGLs; halves of fused operations; anything.
+  flags: fc.oneof(
+    { weight: 11, arbitrary: fc.constant(0) },
+    { weight: 3, arbitrary: fc.constant(PSDT_SGL) },
+    { weight: 1, arbitrary: fc.constantFrom(1, 2) },
+    { weight: 1, arbitrary: fc.nat(255) },
+  ),
+  sgl: descriptor,
   nsid: fc.constantFrom(1, 1, 1, 3, 3, 2, 0, 0xffffffff),
   prp1: pointer,
   prp2: pointer,
@@ -108,11 +149,16 @@ const sqe = fc.record({
     fc.oneof(fc.nat(30), word),
   ),
 });
-type FuzzSqe = Omit<Command, "prp1" | "prp2"> & { readonly prp1: Pointer; readonly prp2: Pointer };
+type FuzzSqe = Omit<Command, "prp1" | "prp2" | "sgl"> & { readonly prp1: Pointer; readonly prp2: Pointer };
 const command = (arena: readonly number[], { prp1, prp2, ...rest }: FuzzSqe): Command => ({
   ...rest,
   prp1: address(arena, prp1),
   prp2: address(arena, prp2),
+});
+type FuzzIoSqe = FuzzSqe & { readonly flags: number; readonly sgl: Descriptor };
+const ioCommand = (arena: readonly number[], sglPage: number, { sgl, ...rest }: FuzzIoSqe): Command => ({
+  ...command(arena, rest),
+  ...((rest.flags & 0xc0) === PSDT_SGL && { sgl: sglOf(arena, sglPage, sgl) }),
 });
 
 /** PRP lists are data of the guest too: pages are filled with entries. */
@@ -154,10 +200,11 @@ it("answers every I/O command exactly once, in RAM that it was given, however th
       ),
     },
     { weight: 2, arbitrary: fillList },
+    { weight: 1, arbitrary: fillSgl },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, stronglyOrderedHost) => {
-      const { rig, queues, arena, intact } = await setUp({ stronglyOrderedHost });
+      const { rig, queues, arena, sglPage, intact } = await setUp({ stronglyOrderedHost });
       const open = queues.map(() => new Set<number>());
       // SHADOW and EVENT_IDX pages are not lent to commands: they would write over them.
       const lent = arena.slice(2);
@@ -173,9 +220,10 @@ it("answers every I/O command exactly once, in RAM that it was given, however th
         if (step.kind === "submit") {
           const queue = queues[step.queue];
           if ((queue.tail + 1) % queue.sqEntries === queue.sqHead) continue;
-          open[step.queue].add(queue.submit(command(pages, step.sqe)));
+          open[step.queue].add(queue.submit(ioCommand(pages, sglPage, step.sqe)));
         } else if (step.kind === "reap") take(queues[step.queue], step.most);
         else if (step.kind === "list") writeList(rig, pages, step.page, step.entries);
+        else if (step.kind === "sgl") writeSgl(rig, pages, sglPage, step.entries);
         else if (step.kind === "server") rig.server.ready();
         else if (step.kind === "storage") await rig.scheduler.advance(0);
         else if (step.kind === "sleep") rig.server.pollEnd();
@@ -253,10 +301,11 @@ it("survives anything: never throws, never writes where it may not, and works af
       ),
     },
     { weight: 2, arbitrary: fillList },
+    { weight: 1, arbitrary: fillSgl },
   );
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.boolean(), async (steps, stronglyOrderedHost) => {
-      const { rig, queues, arena, intact } = await setUp({ stronglyOrderedHost });
+      const { rig, queues, arena, sglPage, intact } = await setUp({ stronglyOrderedHost });
       for (const step of steps) {
         switch (step.kind) {
           case "admin": {
@@ -269,7 +318,7 @@ it("survives anything: never throws, never writes where it may not, and works af
             break;
           }
           case "submit":
-            queues[step.queue].submit(command(arena, step.sqe));
+            queues[step.queue].submit(ioCommand(arena, sglPage, step.sqe));
             break;
           case "doorbell":
             rig.write(0x1000 + step.index * 4, step.value);
@@ -294,6 +343,9 @@ it("survives anything: never throws, never writes where it may not, and works af
             break;
           case "list":
             writeList(rig, arena, step.page, step.entries);
+            break;
+          case "sgl":
+            writeSgl(rig, arena, sglPage, step.entries);
             break;
           case "server":
             rig.shared.serverNotifier.testAndClear();
