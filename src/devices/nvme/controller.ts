@@ -109,6 +109,7 @@ export class NvmeController {
       fail: () => this.#lifecycle.fail(),
       memoryWritten,
       configureCoalescing: (feature, vectors) => interrupts.coalescing.configure(feature, vectors),
+      postCompletions: () => this.#poster.take(),
       now,
     });
     this.#poster = new CompletionPoster({

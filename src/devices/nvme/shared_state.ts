@@ -11,6 +11,7 @@ const OWN = CommonControl.FIRST;
 export const HEALTH_WORDS = 12;
 const SANITIZE_WORDS = OWN + 13 + HEALTH_WORDS;
 const SELF_TEST_WORDS = SANITIZE_WORDS + 5;
+const ABORT_WORDS = SELF_TEST_WORDS + 11;
 /** Controller-wide words (indices of 32-bit words). */
 export const Control = {
   ...CommonControl,
@@ -58,8 +59,14 @@ export const Control = {
   SELF_TEST_FAILING_LBA_LOW: SELF_TEST_WORDS + 8,
   SELF_TEST_FAILING_LBA_HIGH: SELF_TEST_WORDS + 9,
   SELF_TEST_PROGRESS: SELF_TEST_WORDS + 10,
+  /** vCPU: goes up by one at each Abort command that is handed over; what it names: queue 15:0, command 31:16. */
+  ABORT: ABORT_WORDS,
+  ABORT_TARGET: ABORT_WORDS + 1,
+  /** Server: the Abort it has answered, and 1 if the command was aborted. */
+  ABORT_ACK: ABORT_WORDS + 2,
+  ABORT_DONE: ABORT_WORDS + 3,
   /** Server: KiB that namespace 1, 2, … take (thin provisioning). */
-  ALLOCATED_KIB: SELF_TEST_WORDS + 11,
+  ALLOCATED_KIB: ABORT_WORDS + 4,
 } as const;
 
 /** vCPU: whether I/O may be executed, as far as Sanitize is concerned (NVMe 1.4, section 8.15). */

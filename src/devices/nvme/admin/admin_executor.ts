@@ -13,6 +13,7 @@ import { FeatureId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
+import { AbortCommands } from "./abort.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
 import { AsyncEvent, AsyncEvents } from "./async_events.ts";
@@ -43,6 +44,8 @@ export interface AdminExecutorOptions {
   readonly memoryWritten: (start: number, end: number) => void;
   /** The values of feature 08h and 09h. */
   readonly configureCoalescing: (feature: number, uncoalescedVectors: ReadonlySet<number>) => void;
+  /** Posts what the serving side has completed. */
+  readonly postCompletions: () => void;
   readonly health: Health;
   /** Sets Controller Fatal Status. */
   readonly fail: () => void;
@@ -66,6 +69,7 @@ export class AdminExecutor implements AdminServices {
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
   readonly #format: FormatState;
+  readonly #aborts: AbortCommands;
   readonly selfTest: SelfTest;
   readonly sanitizer: SanitizeOperation;
   readonly #keepAlive = new KeepAlive();
@@ -90,6 +94,7 @@ export class AdminExecutor implements AdminServices {
     this.oacs = [...this.#commands.values()].reduce((bits, { oacs }) => bits | oacs, 0);
     this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
     this.#format = new FormatState(options.shared);
+    this.#aborts = new AbortCommands(options.shared);
     this.selfTest = new SelfTest(options.shared, options.health, options.now);
     this.sanitizer = new SanitizeOperation(options.shared, options.health);
     this.features = this.#newFeatures();
@@ -103,7 +108,7 @@ export class AdminExecutor implements AdminServices {
 
   /** Does a command wait for the serving side? Queue deletions are SubmissionQueues' to know. */
   get isBusy(): boolean {
-    return this.#format.isAwaited;
+    return this.#format.isAwaited || this.#aborts.isAwaited;
   }
 
   /** The controller is enabled. */
@@ -115,6 +120,7 @@ export class AdminExecutor implements AdminServices {
   reset(): void {
     this.#queue = undefined;
     this.#format.forget();
+    this.#aborts.forget();
     this.selfTest.reset();
     this.#options.faults.forgetCommands();
     this.features = this.#newFeatures();
@@ -127,6 +133,7 @@ export class AdminExecutor implements AdminServices {
       this.#complete(cid, Status.success, 0),
     );
     this.#takeFormat();
+    this.#takeAbort();
     this.selfTest.take();
     const sanitized = this.sanitizer.take();
     if (sanitized) this.asyncEvents.report(sanitized);
@@ -138,6 +145,7 @@ export class AdminExecutor implements AdminServices {
       const result = faults.isArmed ? this.#executeFaulted(command) : this.#execute(command);
       this.#answer(command, result);
     }
+    if (this.#aborts.ask()) this.#options.notifyServer();
   }
 
   #executeFaulted(command: AdminCommand): AdminResult {
@@ -165,6 +173,14 @@ export class AdminExecutor implements AdminServices {
     const { cid, status, nsid } = finished;
     this.#complete(cid, status, 0);
     if (status !== Status.success) this.errorLog.add(0, cid, status, nsid);
+  }
+
+  #takeAbort(): void {
+    const answered = this.#aborts.take();
+    if (!answered) return;
+    // The host sees the command's completion before that of its Abort.
+    this.#options.postCompletions();
+    this.#complete(answered.cid, Status.success, answered.aborted ? 0 : 1);
   }
 
   #complete(cid: number, status: StatusCode, result: number): void {
@@ -256,6 +272,10 @@ export class AdminExecutor implements AdminServices {
     );
     if (status === Status.success) notifyServer();
     return status;
+  }
+
+  startAbort(command: AdminCommand): boolean {
+    return this.#aborts.add(command);
   }
 
   startFormat(nsid: number, cid: number): boolean {

@@ -48,6 +48,8 @@ export interface AdminServices {
   startSanitize(cdw10: number): StatusCode;
   /** The Keep Alive command has come. */
   keepAlive(): void;
+  /** The Abort command completes when the serving side has answered. False if too many are outstanding. */
+  startAbort(command: AdminCommand): boolean;
   /** The Format NVM command `cid` completes when the namespace, or all, is deleted. False while one is under way. */
   startFormat(nsid: number, cid: number): boolean;
   /** Moves data to where the command's PRPs point. */

@@ -108,9 +108,13 @@ function getLogPage(services: AdminServices, command: AdminCommand): AdminResult
   return status;
 }
 
-/** Abort, section 5.1: best effort. Bit 0 of the result says "not aborted"; the command completes by itself. */
-function abort(): AdminResult {
-  return { status: Status.success, result: 1 };
+/**
+ * Abort, section 5.1. Bit 0 of the result says "not aborted": such a command completes by itself, as all of the admin
+ * queue do.
+ */
+function abort(services: AdminServices, command: AdminCommand): AdminResult {
+  if ((command.cdw10 & 0xffff) === 0) return { status: Status.success, result: 1 };
+  return services.startAbort(command) ? "pending" : Status.abortLimitExceeded;
 }
 
 /** Keep Alive, section 5.16. */

@@ -2,6 +2,7 @@ import { MAX_SOURCE_RANGES, maxCopyBlocks } from "../io/copy.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { SGL_SUPPORT } from "../sgl.ts";
 import { MDTS, VERSION } from "../spec/registers.ts";
+import { ABORT_LIMIT } from "./abort.ts";
 import { AER_LIMIT } from "./async_events.ts";
 import { ERROR_LOG_ENTRIES } from "./error_log.ts";
 import { DEFAULT_OVER_TEMPERATURE } from "./features.ts";
@@ -73,7 +74,7 @@ export function identifyController(
   view.setUint32(88, 5_000_000, true); // RTD3E, µs: a shutdown flushes to the browser's storage
   data[111] = 1; // CNTRLTYPE: I/O controller
   view.setUint16(256, oacs, true); // OACS
-  data[258] = 3; // ACL: four Abort commands, 0's based
+  data[258] = ABORT_LIMIT - 1; // ACL, 0's based
   data[259] = AER_LIMIT - 1; // AERL, 0's based
   data[260] = 0b0000_0011; // FRMW: one slot, read only
   data[261] = 0b0000_0110; // LPA: effects log, extended data (offsets)

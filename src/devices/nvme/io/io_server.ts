@@ -130,6 +130,7 @@ export class IoServer implements AioHandler {
     const highest = this.#shared.getControl(Control.HIGHEST_SQ);
     const ringBefore = this.#shared.completions.words[0];
     for (let qid = 1; qid <= highest; qid++) progress = this.#serveQueue(qid) || progress;
+    progress = this.#abort() || progress;
     if (this.#shared.completions.words[0] !== ringBefore) this.#wakeVcpu();
     return progress;
   }
@@ -251,7 +252,22 @@ export class IoServer implements AioHandler {
       this.#forgetQueue(qid);
       this.#shared.setSq(qid, SqWord.STATE, SqState.ABSENT);
     }
+    // An Abort of the life before: its command is not there any more, and one of the same name may come.
+    this.#shared.setControl(Control.ABORT_DONE, 0);
+    this.#shared.setControl(Control.ABORT_ACK, this.#shared.getControl(Control.ABORT));
     this.#shared.setControl(Control.EPOCH_ACK, this.#epoch);
+    this.#wakeVcpu();
+    return true;
+  }
+
+  /** Abort (section 5.1) of a command that waits for storage. After the queues: what was announced is fetched. */
+  #abort(): boolean {
+    const shared = this.#shared;
+    const requested = shared.getControl(Control.ABORT);
+    if (this.#resetRequested || requested === shared.getControl(Control.ABORT_ACK)) return false;
+    const target = shared.getControl(Control.ABORT_TARGET);
+    shared.setControl(Control.ABORT_DONE, this.#runner.abort(target & 0xffff, target >>> 16) ? 1 : 0);
+    shared.setControl(Control.ABORT_ACK, requested);
     this.#wakeVcpu();
     return true;
   }

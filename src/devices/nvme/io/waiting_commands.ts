@@ -28,7 +28,8 @@ export class WaitingCommands {
 
   /** Takes a command out that Abort names. What storage still does for it goes on. */
   abort(qid: number, cid: number): IoRequest | undefined {
-    for (const request of this.#byQueue[qid]) {
+    // The host may name any queue.
+    for (const request of this.#byQueue[qid] ?? []) {
       if (request.cid !== cid) continue;
       request.aborted = true;
       this.#byQueue[qid].delete(request);
