@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Control } from "../shared_state.ts";
 import { type Command, DNR, FLUSH, PAGE, pattern, type QueuePair, Rig, transfer } from "../testing/driver.ts";
 
 /** Abort: NVMe 1.4, section 5.1. */
@@ -139,7 +140,17 @@ describe("Abort", () => {
     await rig.settle();
     rig.admin.submit(abort(1, cid));
     rig.controller.safePoint(false);
+    // From the acknowledgement of the reset on the host may use the name again.
+    const { shared } = rig;
+    const pending: boolean[] = [];
+    const { set } = shared.vcpuNotifier;
+    shared.vcpuNotifier.set = () => {
+      pending.push(shared.getControl(Control.ABORT) !== shared.getControl(Control.ABORT_ACK));
+      return set.call(shared.vcpuNotifier);
+    };
     rig.disable();
+    expect(pending[0]).toBe(false);
+    shared.vcpuNotifier.set = set;
     rig.enable();
     const next = await rig.createQueues(1);
     next.push(read, cid);

@@ -94,6 +94,21 @@ describe("faults of I/O commands", () => {
     await expectHealthy(rig, io);
   });
 
+  it("fail: the error log has the command's first block", async () => {
+    const { rig, io, buffer } = await setUp();
+    rig.armFaults({ action: "fail", sct: 2, sc: 0x81, command: "read" });
+    const { completions } = await run(rig, io, transfer(2, 5, 2, { prp1: buffer }));
+    expect(completions.map(({ status }) => status)).toEqual([0x281]);
+    const log = rig.alloc(BYTES);
+    expect((await rig.command({ opcode: 0x02, prp1: log, cdw: [1 | (15 << 16)] })).status).toBe(0);
+    const entry = rig.view(log, 64);
+    expect([entry.getUint16(10, true), entry.getUint16(12, true), entry.getBigUint64(16, true)]).toEqual([
+      completions[0].cid,
+      0x281 << 1,
+      5n,
+    ]);
+  });
+
   it("delay: a Compare and Write waits as one", async () => {
     const { rig, io, buffer, commands } = await setUp();
     const other = rig.alloc(BYTES);
