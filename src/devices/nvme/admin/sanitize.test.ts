@@ -178,7 +178,11 @@ describe("block erase", () => {
     await rig.settle();
     expect((await log(rig)).status).toBe(2);
     rig.disks[0].faults.read = undefined;
+    // The serving side sleeps: the end of the command must wake it.
+    expect(rig.shared.serverNotifier.isSet).toBe(false);
     for (const resolve of held) resolve();
+    await rig.scheduler.advance(0);
+    expect(rig.shared.serverNotifier.isSet).toBe(true);
     for (let i = 0; i < 4; i++) await rig.settle();
     expect(io.reap()).toMatchObject([{ status: 0 }]);
     expect((await log(rig)).status).toBe(1);
