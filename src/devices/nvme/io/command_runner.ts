@@ -257,8 +257,9 @@ export class CommandRunner implements IoServices {
         errorLocation === ErrorLocation.none ? locationOf(status) : errorLocation;
       addCounter(counters, Counter.errors);
     }
-    completions.publish();
+    // Before it is published: then the vCPU thread posts it, and its record must not be the older one.
     if (serverTrace.isOn) serverTrace.record(TraceKind.done, request.qid, 0, request.cid << 16, status);
+    completions.publish();
     addCounter(counters, Counter.commands);
     if (request.opcode === NvmOpcode.flush) addCounter(counters, Counter.flushes);
   }
