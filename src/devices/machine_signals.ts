@@ -1,6 +1,7 @@
 import { EventNotifier } from "../eventloop/event_notifier.ts";
 import { counterBytes } from "../trace/counters.ts";
 import { TraceReader, Tracer, traceRingBytes } from "../trace/trace_ring.ts";
+import { Pace } from "./pace.ts";
 
 /**
  * What all devices of a machine have in common, in one SharedArrayBuffer: the notifiers of the two threads, the
@@ -10,7 +11,8 @@ const COUNTERS_START = 0;
 const SERVER_NOTIFIER_START = (COUNTERS_START + counterBytes + 63) & ~63;
 const VCPU_NOTIFIER_START = SERVER_NOTIFIER_START + 64;
 const SETTINGS_START = VCPU_NOTIFIER_START + 64;
-const SERVER_TRACE_START = SETTINGS_START + 64;
+const PACE_START = SETTINGS_START + 64;
+const SERVER_TRACE_START = PACE_START + 64;
 const VCPU_TRACE_START = SERVER_TRACE_START + traceRingBytes;
 const TOTAL = VCPU_TRACE_START + traceRingBytes;
 
@@ -30,6 +32,8 @@ export class MachineSignals {
   /** Records of the thread that serves I/O, and of the vCPU thread; off unless `observed`. */
   readonly serverTrace: Tracer;
   readonly vcpuTrace: Tracer;
+  /** Slow motion and single steps. */
+  readonly pace: Pace;
   readonly #settings: Int32Array;
 
   static create(): MachineSignals {
@@ -42,6 +46,7 @@ export class MachineSignals {
     this.serverNotifier = new EventNotifier(buffer, SERVER_NOTIFIER_START);
     this.vcpuNotifier = new EventNotifier(buffer, VCPU_NOTIFIER_START);
     this.#settings = new Int32Array(buffer, SETTINGS_START, 3);
+    this.pace = new Pace(buffer, PACE_START);
     // A plain load: it is asked on each event, and a record more or less does not matter.
     const isObserved = () => this.#settings[OBSERVED] !== 0;
     this.serverTrace = new Tracer(this.#traceWords(SERVER_TRACE_START), isObserved);

@@ -53,9 +53,10 @@ export function createServers(
   stronglyOrderedHost: boolean,
 ): DeviceServers {
   const common = { memory, stronglyOrderedHost, reportBug };
+  const now = () => performance.now();
   const virtioDisk = disks.virtioDisk();
   return {
-    nvme: new IoServer({ ...common, shared: nvme, namespaces: disks.namespaces() }),
+    nvme: new IoServer({ ...common, shared: nvme, namespaces: disks.namespaces(), now }),
     virtio: virtio && virtioDisk && new VirtioServer({ ...common, shared: virtio, ...virtioDisk }),
   };
 }

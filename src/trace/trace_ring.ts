@@ -50,6 +50,8 @@ export const TraceKind = {
    * action (tracedActions in src/devices/nvme/faults), E CDW10.
    */
   fault: 9,
+  /** In slow motion only: the server has found a tail in the shadow buffer for which no doorbell came: A queue, B tail. */
+  shadowSeen: 10,
 } as const;
 
 export type TraceKindName = keyof typeof TraceKind;

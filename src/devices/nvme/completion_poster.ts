@@ -4,6 +4,7 @@ import type { ControllerFaults } from "./faults/controller_faults.ts";
 import { FaultEffect } from "./faults/fault_effect.ts";
 import { CompletionWord, Control, type SharedState, SqWord } from "./shared_state.ts";
 import { Status } from "./spec/status.ts";
+import type { PostGate } from "./stepper.ts";
 import type { SubmissionQueues } from "./submission_queues.ts";
 
 export interface CompletionPosterOptions {
@@ -14,6 +15,7 @@ export interface CompletionPosterOptions {
   readonly submissionQueues: SubmissionQueues;
   readonly errorLog: ErrorLog;
   readonly faults: ControllerFaults;
+  readonly gate: PostGate;
 }
 
 /** Moves what the serving side has completed from the ring into the guest's completion queues. At safe points only. */
@@ -33,11 +35,15 @@ export class CompletionPoster {
     const { completions } = shared;
     if (completions.length === 0) return;
     const epoch = shared.getControl(Control.EPOCH);
+    const { pace } = shared.signals;
     // Ranges first: those of a completion are published before it.
     shared.dmaRanges.take(this.#options.memoryBytes, this.#options.memoryWritten);
     for (let left = completions.length; left > 0; left--) {
       const record = completions.peek();
-      if (completions.words[record + CompletionWord.EPOCH] === epoch) this.#post(record);
+      if (completions.words[record + CompletionWord.EPOCH] === epoch) {
+        if (!pace.isFull && !this.#options.gate.mayPost()) return;
+        this.#post(record);
+      }
       completions.release();
     }
   }

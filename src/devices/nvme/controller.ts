@@ -18,6 +18,7 @@ import { publishQueues } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, type SharedState } from "./shared_state.ts";
 import { ControllerConfiguration, NSSR_MAGIC, Register } from "./spec/registers.ts";
+import { PostGate } from "./stepper.ts";
 import { SubmissionQueues } from "./submission_queues.ts";
 
 /** What the controller needs of the machine that it is plugged into. All calls are made in the vCPU thread. */
@@ -65,6 +66,7 @@ export class NvmeController {
   readonly #doorbells: Doorbells;
   readonly #lifecycle: Lifecycle;
   readonly #health: Health;
+  readonly #gate: PostGate;
   readonly #now: () => number;
   readonly #host: ControllerHost;
   /** Pulled out. */
@@ -83,6 +85,9 @@ export class NvmeController {
       badTail: qid => this.#admin.badDoorbell(qid, AsyncEvent.invalidDoorbellValue),
     });
     const queues = { completionQueues, submissionQueues, shadows };
+    const hasUnfetched = () => submissionQueues.hasUnfetched(shadows) || this.#admin.queue?.hasNext === true;
+    const gate = new PostGate(shared, options.clock, hasUnfetched);
+    this.#gate = gate;
     const faults = new ControllerFaults({
       counters: shared.counters,
       trace: shared.vcpuTrace,
@@ -105,6 +110,7 @@ export class NvmeController {
       ...queues,
       health: this.#health,
       faults,
+      gate,
       notifyServer,
       fail: () => this.#lifecycle.fail(),
       memoryWritten,
@@ -116,6 +122,7 @@ export class NvmeController {
       ...queues,
       shared,
       faults,
+      gate,
       memoryBytes: memory.byteLength,
       memoryWritten,
       errorLog: this.#admin.errorLog,
@@ -226,6 +233,11 @@ export class NvmeController {
     return this.#submissionQueues.isBusy(this.#shadows) || this.#lifecycle.isResetting || this.#admin.isBusy;
   }
 
+  /** The machine stands still but for a step: must the guest run for that? */
+  get stepNeedsGuest(): boolean {
+    return this.#gate.needsGuest;
+  }
+
   /**
    * The vCPU thread stands between two stretches of guest code: memory may be written and interrupts raised.
    * `idle` says that the guest is about to halt, so that nothing it has written may be left unannounced.
@@ -241,7 +253,9 @@ export class NvmeController {
     this.#health.sample(this.#submissionQueues.isBusy(this.#shadows), this.#now);
     if (this.#shadows.enabled) {
       this.#shadows.readHeads(this.#completionQueues.io);
-      this.#shadows.sweep(idle);
+      const { pace } = shared.signals;
+      // A server that holds entries back, in slow motion, has not missed them.
+      if (pace.isFull || !pace.holdsFetches) this.#shadows.sweep(idle);
     }
     // A guest that has nothing to do and waits for nothing gains nothing by a later interrupt.
     this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);

@@ -1,5 +1,6 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
+import { Step } from "../pace.ts";
 import type { AdminQueue } from "./admin/admin_queue.ts";
 import { AsyncEvent } from "./admin/async_events.ts";
 import type { CompletionQueues } from "./completion_queues.ts";
@@ -48,6 +49,8 @@ export class Doorbells {
   #ringAdmin(admin: AdminQueue, isTail: boolean, value: number): void {
     if (isTail ? !admin.ring(value) : !admin.cq.advanceHead(value)) {
       this.#options.bad(0, AsyncEvent.invalidDoorbellValue);
+    } else if (isTail) {
+      this.#endStep();
     }
     if (!isTail) this.#options.headMoved();
   }
@@ -63,9 +66,16 @@ export class Doorbells {
       return;
     }
     addCounter(shared.counters, Counter.doorbellsRung);
+    // Before the server can see it: it must not be fetched in the same step.
+    this.#endStep();
     shared.setSq(qid, SqWord.RUNG_TAIL, tail);
     shared.setSq(qid, SqWord.TAIL, tail);
     notifyServer();
+  }
+
+  #endStep(): void {
+    const { pace } = this.#options.shared.signals;
+    if (!pace.isFull) pace.take(Step.doorbell);
   }
 
   #ringHead(qid: number, head: number): void {

@@ -68,11 +68,24 @@ export class SubmissionQueues {
     for (let qid = 1; qid <= highest; qid++) {
       // A queue that a reset took away may have left commands that will never be posted.
       if (shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) continue;
-      if (shared.inFlight(qid) > 0) return true;
-      const tail = shadows.enabled ? shadows.tail(qid) : shared.getSq(qid, SqWord.TAIL);
-      if (tail !== shared.getSq(qid, SqWord.HEAD)) return true;
+      if (shared.inFlight(qid) > 0 || this.#isAnnounced(qid, shadows)) return true;
     }
     return this.#deletions.size > 0;
+  }
+
+  /** Are commands announced that are not fetched yet? */
+  hasUnfetched(shadows: ShadowDoorbells): boolean {
+    const shared = this.#shared;
+    const highest = shared.control[Control.HIGHEST_SQ];
+    for (let qid = 1; qid <= highest; qid++) {
+      if (shared.getSq(qid, SqWord.STATE) === SqState.ACTIVE && this.#isAnnounced(qid, shadows)) return true;
+    }
+    return false;
+  }
+
+  #isAnnounced(qid: number, shadows: ShadowDoorbells): boolean {
+    const tail = shadows.enabled ? shadows.tail(qid) : this.#shared.getSq(qid, SqWord.TAIL);
+    return tail !== this.#shared.getSq(qid, SqWord.HEAD);
   }
 
   /** A controller reset: the serving side takes the queues away when it adopts the new epoch. */

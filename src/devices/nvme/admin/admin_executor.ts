@@ -12,6 +12,7 @@ import { ErrorLocation } from "../spec/error_location.ts";
 import { FeatureId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
+import type { PostGate } from "../stepper.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
 import { AbortCommands } from "./abort.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
@@ -40,6 +41,7 @@ export interface AdminExecutorOptions {
   readonly submissionQueues: SubmissionQueues;
   readonly shadows: ShadowDoorbells;
   readonly faults: ControllerFaults;
+  readonly gate: PostGate;
   readonly notifyServer: () => void;
   readonly memoryWritten: (start: number, end: number) => void;
   /** The values of feature 08h and 09h. */
@@ -141,11 +143,17 @@ export class AdminExecutor implements AdminServices {
     if (!queue) return;
     const { faults } = this.#options;
     for (const command of faults.takeDue()) this.#answer(command, this.#execute(command));
-    for (let command = queue.fetch(this.memory); command; command = queue.fetch(this.memory)) {
+    for (let command = this.#fetch(queue); command; command = this.#fetch(queue)) {
       const result = faults.isArmed ? this.#executeFaulted(command) : this.#execute(command);
       this.#answer(command, result);
     }
     if (this.#aborts.ask()) this.#options.notifyServer();
+  }
+
+  #fetch(queue: AdminQueue): AdminCommand | undefined {
+    const { gate } = this.#options;
+    if (!this.#shared.signals.pace.isFull && queue.hasNext && !gate.mayRunAdmin()) return undefined;
+    return queue.fetch(this.memory);
   }
 
   #executeFaulted(command: AdminCommand): AdminResult {

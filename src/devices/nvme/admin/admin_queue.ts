@@ -95,9 +95,14 @@ export class AdminQueue {
     return true;
   }
 
-  /** Takes the next command, or undefined. Commands wait while completions do (the host frees the CQ first). */
+  /** Is there a command to be taken? Commands wait while completions do (the host frees the CQ first). */
+  get hasNext(): boolean {
+    return this.#head !== this.#tail && this.cq.waiting === 0;
+  }
+
+  /** Takes the next command, or undefined. */
   fetch(memory: GuestMemory): AdminCommand | undefined {
-    if (this.#head === this.#tail || this.cq.waiting > 0) return undefined;
+    if (!this.hasNext) return undefined;
     const command = fetchAdminCommand(memory, this.base + this.#head * SQE_BYTES);
     if (this.#trace.isOn) {
       this.#trace.record(

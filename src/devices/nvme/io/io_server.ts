@@ -15,6 +15,7 @@ import {
   sqShadowOffset,
 } from "../shared_state.ts";
 import { NSID_ALL, SQE_BYTES } from "../spec/entries.ts";
+import { FetchGate } from "../stepper.ts";
 import { CommandRunner } from "./command_runner.ts";
 import { eraseAll } from "./erase.ts";
 import { areFused, Fuse } from "./fused.ts";
@@ -30,6 +31,8 @@ export interface IoServerOptions {
   readonly stronglyOrderedHost: boolean;
   /** Told of exceptions that no command should throw; the command then ends with Internal Error. */
   readonly reportBug: (error: unknown) => void;
+  /** Milliseconds, monotonic: for slow motion. */
+  readonly now: () => number;
 }
 
 /**
@@ -44,6 +47,7 @@ export class IoServer implements AioHandler {
   readonly #tails: TailWatch;
   readonly #sanitizer: Sanitizer;
   readonly #selfTester: SelfTester;
+  readonly #gate: FetchGate;
   #epoch = 0;
   #shutdownRunning = false;
   #formatRunning = false;
@@ -65,6 +69,7 @@ export class IoServer implements AioHandler {
     const isStorageBusy = () => this.#runner.isStorageBusy;
     this.#sanitizer = new Sanitizer(options.shared, this.#namespaces, uncorrectable, isStorageBusy);
     this.#selfTester = new SelfTester(options.shared, this.#namespaces);
+    this.#gate = new FetchGate(options.shared, options.now);
     this.#epoch = this.#shared.getControl(Control.EPOCH);
     this.#publishAllocation();
   }
@@ -83,13 +88,14 @@ export class IoServer implements AioHandler {
       this.#formatRunning ||
       this.#sanitizer.pending ||
       this.#selfTester.pending ||
+      this.#gate.isWaiting ||
       this.#stalled
     );
   }
 
   poll(): boolean {
     // Doorbells and control changes set the notifier, which the event loop looks at itself: only shadows are left.
-    if (this.#shared.control[Control.SHADOW_ENABLED] === 0) return false;
+    if (this.#shared.control[Control.SHADOW_ENABLED] === 0 || this.#gate.holds) return false;
     const shared = this.#shared;
     const highest = shared.control[Control.HIGHEST_SQ];
     for (let qid = 1; qid <= highest; qid++) {
@@ -129,8 +135,10 @@ export class IoServer implements AioHandler {
     this.#stalled = false;
     const highest = this.#shared.getControl(Control.HIGHEST_SQ);
     const ringBefore = this.#shared.completions.words[0];
+    this.#gate.begin();
     for (let qid = 1; qid <= highest; qid++) progress = this.#serveQueue(qid) || progress;
     progress = this.#abort() || progress;
+    this.#gate.end();
     if (this.#shared.completions.words[0] !== ringBefore) this.#wakeVcpu();
     return progress;
   }
@@ -154,7 +162,9 @@ export class IoServer implements AioHandler {
     // Round robin (section 4.13.1); 0 is no limit.
     const burst = shared.control[Control.ARBITRATION_BURST] || MAX_IN_FLIGHT;
     let fetched = 0;
+    const { pace } = shared.signals;
     while (head !== tail && fetched < burst) {
+      if (!pace.isFull && !this.#gate.mayFetch(qid, tail)) break;
       // Two commands may be fetched at once.
       if (shared.inFlight(qid) >= MAX_IN_FLIGHT - 1) {
         this.#stalled = true;

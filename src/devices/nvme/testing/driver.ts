@@ -308,6 +308,7 @@ export class Rig {
       namespaces: disks.map(({ info, device }) => ({ ...info, disk: device })),
       stronglyOrderedHost: options.stronglyOrderedHost ?? true,
       reportBug: error => this.bugs.push(error),
+      now: () => this.nowMs,
     });
     this.ioFaults = new IoFaults({
       counters: shared.counters,
