@@ -9,6 +9,7 @@ import { mapPrp } from "./prp.ts";
 const PAGE = 4096;
 const RAM = 4 << 20;
 const LIST = 0x200000;
+const INVALID_FIELD = 0x4002;
 const OFFSET_INVALID = 0x4013;
 const TRANSFER_ERROR = 0x004;
 const MAX_BYTES = 2 << 20;
@@ -140,17 +141,28 @@ describe("PRP lists", () => {
   });
 });
 
+it("an entry that is needed and null is refused, wherever it stands", () => {
+  expect(map(0, 0, 512).status).toBe(INVALID_FIELD);
+  expect(map(0x100000 + 512, 0, PAGE).status).toBe(INVALID_FIELD);
+  put(0x101000, 0x102000, 0);
+  expect(map(0x100000, 0x101000, 3 * PAGE).status).toBe(INVALID_FIELD);
+  // Page 0 is memory as any other: only its first byte cannot be named.
+  expect(map(4, 0, 512).status).toBe(0);
+});
+
 describe("against a model", () => {
   /** Says for each page of the transfer where it is, by the words of section 4.3. */
   function model(prp1: number, prp2: number, bytes: number): number | { at: number; length: number }[] {
     const ram = (at: number, length: number) =>
       at + length <= RAM && (at + length <= 0xa0000 || at >= 0xc0000);
+    if (prp1 === 0) return INVALID_FIELD;
     if (prp1 % 4 !== 0) return OFFSET_INVALID;
     const first = Math.min(bytes, PAGE - (prp1 % PAGE));
     if (!ram(prp1, first)) return TRANSFER_ERROR;
     const result = [{ at: prp1, length: first }];
     const pages = Math.ceil((bytes - first) / PAGE);
     let left = bytes - first;
+    if (pages > 0 && prp2 === 0) return INVALID_FIELD;
     if (pages === 1) {
       if (prp2 % PAGE !== 0) return OFFSET_INVALID;
       return ram(prp2, left) ? [...result, { at: prp2, length: left }] : TRANSFER_ERROR;
@@ -161,6 +173,7 @@ describe("against a model", () => {
     for (let page = 0; page < pages; ) {
       const view = new DataView(memory.bytes.buffer);
       const entry = Number(view.getBigUint64(list, true));
+      if (entry === 0) return INVALID_FIELD;
       if (entry % PAGE !== 0) return OFFSET_INVALID;
       if (list % PAGE === PAGE - 8 && page < pages - 1) {
         if (!ram(entry, PAGE)) return TRANSFER_ERROR;
