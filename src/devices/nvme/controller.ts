@@ -113,6 +113,7 @@ export class NvmeController {
       gate,
       notifyServer,
       fail: () => this.#lifecycle.fail(),
+      entrySizesAreSet: () => ControllerConfiguration.hasEntrySizes(this.#registers.cc),
       memoryWritten,
       configureCoalescing: (feature, vectors) => interrupts.coalescing.configure(feature, vectors),
       postCompletions: () => this.#poster.take(),

@@ -9,6 +9,10 @@ import { type SharedState, SqWord } from "./shared_state.ts";
 import { DOORBELL_STRIDE } from "./spec/registers.ts";
 import type { SubmissionQueues } from "./submission_queues.ts";
 
+/** Seen from the head of a queue of so many entries, does a tail lie before the last one? It has jumped over the head. */
+export const isTailBehind = (tail: number, last: number, head: number, entries: number): boolean =>
+  (tail - head + entries) % entries < (last - head + entries) % entries;
+
 export interface DoorbellsOptions {
   readonly shared: SharedState;
   readonly shadows: ShadowDoorbells;
@@ -56,12 +60,16 @@ export class Doorbells {
   }
 
   #ringTail(qid: number, tail: number): void {
-    const { shared, submissionQueues, bad, notifyServer } = this.#options;
+    const { shared, shadows, submissionQueues, bad, notifyServer } = this.#options;
     if (!submissionQueues.exists(qid)) {
       bad(qid, AsyncEvent.invalidDoorbellRegister);
       return;
     }
     if (tail >= shared.getSq(qid, SqWord.ENTRIES)) {
+      bad(qid, AsyncEvent.invalidDoorbellValue);
+      return;
+    }
+    if (!shadows.enabled && this.#isOverfull(qid, tail)) {
       bad(qid, AsyncEvent.invalidDoorbellValue);
       return;
     }
@@ -76,6 +84,15 @@ export class Doorbells {
   #endStep(): void {
     const { pace } = this.#options.shared.signals;
     if (!pace.isFull) pace.take(Step.doorbell);
+  }
+
+  /** Would this tail be more entries than there is room for? It then lies behind the one that was rung before. */
+  #isOverfull(qid: number, tail: number): boolean {
+    const { shared } = this.#options;
+    const entries = shared.getSq(qid, SqWord.ENTRIES);
+    // The head may move on meanwhile, up to the last tail: it is never further than the host may know.
+    const head = shared.getSq(qid, SqWord.HEAD);
+    return isTailBehind(tail, shared.getSq(qid, SqWord.TAIL), head, entries);
   }
 
   #ringHead(qid: number, head: number): void {

@@ -144,7 +144,8 @@ describe("PRP lists", () => {
 it("an entry that is needed and null is refused, wherever it stands", () => {
   expect(map(0, 0, 512).status).toBe(INVALID_FIELD);
   expect(map(0x100000 + 512, 0, PAGE).status).toBe(INVALID_FIELD);
-  put(0x101000, 0x102000, 0);
+  put(0x101000, 0x102000);
+  put(0x101008, 0);
   expect(map(0x100000, 0x101000, 3 * PAGE).status).toBe(INVALID_FIELD);
   // Page 0 is memory as any other: only its first byte cannot be named.
   expect(map(4, 0, 512).status).toBe(0);

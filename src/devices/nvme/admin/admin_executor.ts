@@ -51,6 +51,8 @@ export interface AdminExecutorOptions {
   readonly health: Health;
   /** Sets Controller Fatal Status. */
   readonly fail: () => void;
+  /** Does CC have the entry sizes of the NVM command set? */
+  readonly entrySizesAreSet: () => boolean;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
@@ -233,6 +235,10 @@ export class AdminExecutor implements AdminServices {
 
   get ioQueuesExist(): boolean {
     return this.completionQueues.io.length > 0;
+  }
+
+  get entrySizesAreSet(): boolean {
+    return this.#options.entrySizesAreSet();
   }
 
   get logSources(): LogSources {

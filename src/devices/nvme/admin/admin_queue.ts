@@ -3,6 +3,7 @@ import { TraceKind, type Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { CompletionQueue } from "../completion_queue.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
+import { isTailBehind } from "../doorbells.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { mapPrp } from "../prp.ts";
 import { SQE_BYTES } from "../spec/entries.ts";
@@ -31,6 +32,8 @@ export interface AdminServices {
   readonly maxTransferBytes: number;
   readonly completionQueues: CompletionQueues;
   readonly ioQueuesExist: boolean;
+  /** Does CC have the entry sizes of the NVM command set (IOSQES, IOCQES)? */
+  readonly entrySizesAreSet: boolean;
   allocatedBytes(nsid: number): number;
   submissionQueueExists(qid: number): boolean;
   startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void;
@@ -88,9 +91,9 @@ export class AdminQueue {
     return this.#tail;
   }
 
-  /** A doorbell write. False if the value is out of range. */
+  /** A doorbell write. False if the value is out of range, or adds more commands than there is room for. */
   ring(tail: number): boolean {
-    if (tail >= this.entries) return false;
+    if (tail >= this.entries || isTailBehind(tail, this.#tail, this.#head, this.entries)) return false;
     this.#tail = tail;
     return true;
   }

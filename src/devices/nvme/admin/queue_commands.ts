@@ -17,6 +17,8 @@ const entries = (command: AdminCommand): number => (command.cdw10 >>> 16) + 1;
 const CONTIGUOUS = 1;
 
 function checkCreate(services: AdminServices, command: AdminCommand, entryBytes: number): StatusCode {
+  // Section 3.1.5: I/O queues are of the entry sizes in CC, of which there is one.
+  if (!services.entrySizesAreSet) return Status.queueSizeInvalid;
   if (entries(command) < 2 || entries(command) > MAX_QUEUE_ENTRIES) return Status.queueSizeInvalid;
   if ((command.cdw11 & CONTIGUOUS) === 0) return Status.invalidField;
   if ((command.prp1 & PAGE_MASK) !== 0) return Status.invalidPrpOffset;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PAGE, pattern, Rig } from "../testing/driver.ts";
-import { code, enabled, identify, Opcode, Sc } from "./host.ts";
+import { code, enabled, identify, Opcode, Sc } from "../testing/host.ts";
 
 const text = (view: DataView, at: number, length: number): string =>
   String.fromCharCode(...new Uint8Array(view.buffer, at, length));

@@ -32,8 +32,8 @@ export const ControllerConfiguration = {
   memoryPageSize: (cc: number) => (cc >>> 7) & 0xf,
   arbitration: (cc: number) => (cc >>> 11) & 0x7,
   shutdown: (cc: number) => (cc >>> 14) & 0x3,
-  sqEntrySize: (cc: number) => (cc >>> 16) & 0xf,
-  cqEntrySize: (cc: number) => (cc >>> 20) & 0xf,
+  /** IOSQES and IOCQES: 2^6 and 2^4 bytes, the only ones there are. */
+  hasEntrySizes: (cc: number) => ((cc >>> 16) & 0xff) === 0x46,
 } as const;
 
 /** CSTS bits (3.1.6). */

@@ -1,12 +1,4 @@
-import {
-  type Command,
-  type Cqe,
-  DNR,
-  PAGE,
-  type QueuePair,
-  Rig,
-  type RigOptions,
-} from "../testing/driver.ts";
+import { type Command, type Cqe, DNR, PAGE, type QueuePair, Rig, type RigOptions } from "./driver.ts";
 
 /**
  * What the conformance suite asks of a controller, as a checker does that knows the specification and not the device:
