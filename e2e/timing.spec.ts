@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import type { TraceEvent } from "../src/trace/chrome_trace.ts";
+import { nestingProblem } from "../src/trace/testing/nesting.ts";
 import { booted, counters, exec, expect, test } from "./browser.ts";
 
 test("the timing view counts each command, and its trace nests", async ({ persistent }) => {
@@ -57,21 +59,84 @@ test("the timing view counts each command, and its trace nests", async ({ persis
     expect(reads.every(([, , , , , , blocks, status]) => blocks === "8" && status === "0")).toBe(true);
   });
 
-  await test.step("the trace has its tracks, and every span that begins ends", async () => {
-    const { traceEvents } = JSON.parse(await save("Perfetto JSON")) as {
-      traceEvents: { name: string; ph: string; id?: string; ts?: number; args?: { name?: string } }[];
-    };
+  const file = test.info().outputPath("trace.json");
+  let reads = 0;
+  await test.step("the trace has its tracks, and its spans nest", async () => {
+    const text = await save("Perfetto JSON");
+    writeFileSync(file, text);
+    const { traceEvents } = JSON.parse(text) as { traceEvents: TraceEvent[] };
     const tracks = traceEvents.filter(({ name }) => name === "thread_name").map(({ args }) => args?.name);
     expect(tracks).toEqual(expect.arrayContaining(["vCPU", "iothread", "Queue 1"]));
-    expect(traceEvents.filter(({ ph, name }) => ph === "b" && name === "Read").length).toBeGreaterThanOrEqual(
-      500,
-    );
-    const depth = new Map<string, number>();
-    for (const { ph, id = "" } of traceEvents) {
-      if (ph === "b") depth.set(id, (depth.get(id) ?? 0) + 1);
-      if (ph === "e") depth.set(id, (depth.get(id) ?? 0) - 1);
-      expect(depth.get(id) ?? 0).toBeGreaterThanOrEqual(0);
-    }
-    expect([...depth.values()].every(open => open === 0)).toBe(true);
+    reads = traceEvents.filter(({ ph, name }) => ph === "b" && name === "Read").length;
+    expect(reads).toBeGreaterThanOrEqual(500);
+    expect(nestingProblem(traceEvents)).toBeUndefined();
+  });
+
+  await test.step("fio's log has a line for each read and write", async () => {
+    const lines = (await save("fio log")).trim().split("\n");
+    expect(lines.every(line => /^\d+, \d+, [01], \d+, \d+, 0$/.test(line))).toBe(true);
+    const offsets = lines.map(line => line.split(", ").map(Number)).filter(([, , , bytes]) => bytes === 4096);
+    expect(offsets.length).toBeGreaterThanOrEqual(500);
+    expect(offsets.every(([, , , , offset]) => offset % 512 === 0)).toBe(true);
+  });
+
+  await test.step("beside the machine it is played, and one click leads back", async () => {
+    await page.getByLabel("Trace file").setInputFiles(file);
+    const player = page.getByRole("region", { name: "Saved trace" });
+    await expect(player).toContainText("A saved trace, not the machine: trace.json");
+    await view.getByLabel("Command").selectOption({ label: "Read" });
+    await expect(commands).toHaveText(reads.toLocaleString("en-US"));
+    await player.getByRole("button", { name: "Back to the machine" }).click();
+    await expect(player).toHaveCount(0);
+    await expect(view).toBeVisible();
+  });
+
+  await test.step("a page without a machine plays it, with the same counts", async () => {
+    await page.goto("/?trace");
+    await page.getByLabel("Trace file").setInputFiles(file);
+    expect(await page.evaluate(() => window.doorbell)).toBeUndefined();
+    await view.getByLabel("Command").selectOption({ label: "Read" });
+    await expect(commands).toHaveText(reads.toLocaleString("en-US"));
+    const again = JSON.parse(await save("Perfetto JSON"));
+    expect(again).toEqual(JSON.parse(readFileSync(file, "utf8")));
+  });
+
+  await test.step("it is played from the start, in both views", async () => {
+    const player = page.getByRole("region", { name: "Saved trace" });
+    const slider = player.getByRole("slider", { name: "Position" });
+    await slider.press("Home");
+    await expect
+      .poll(async () => Number((await commands.textContent())?.replaceAll(",", "")))
+      .toBeLessThan(50);
+    await page.getByRole("tab", { name: "Queues" }).click();
+    const queue = page.getByRole("region", { name: "Queue 1" });
+    await expect(queue).toContainText("1024 entries");
+    await player.getByLabel("Speed").selectOption("10 ×");
+    await player.getByRole("button", { name: "Play" }).click();
+    await expect(player.getByRole("button", { name: "Play" })).toBeVisible({ timeout: 60_000 });
+    const entries = queue.getByRole("group", { name: /submission/ }).getByRole("button");
+    await expect(entries.last()).toHaveAccessibleName(/answered/);
+    await entries.last().click();
+    await expect(page.locator(".entry-details")).toContainText("not its bytes");
+  });
+
+  await test.step("what is no trace of ours is refused with the reason, and the page goes on", async () => {
+    const input = page.getByLabel("Trace file");
+    const give = (text: string) =>
+      input.setInputFiles({ name: "x.json", mimeType: "application/json", buffer: Buffer.from(text) });
+    await give('{"traceEvents":[]}');
+    await expect(page.locator(".trace-opener")).toContainText("not saved by Doorbell");
+    await give(readFileSync(file, "utf8").slice(0, -100));
+    await expect(page.locator(".trace-opener")).toContainText("no complete JSON");
+    await page.evaluate(() => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(129 * 2 ** 20)], "large.json"));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
+    });
+    await expect(page.locator(".trace-opener")).toContainText("large.json cannot be opened. It has 129 MiB");
+    await expect(page.getByRole("region", { name: "Saved trace" })).toBeVisible();
+    await page.getByRole("button", { name: "Start the machine" }).click();
+    await expect(page).not.toHaveURL(/trace/);
+    await page.waitForFunction(() => window.doorbell !== undefined);
   });
 });

@@ -9,7 +9,8 @@ import { browserFeatures, missingRequirement } from "./requirements.ts";
 import { parseSettings } from "./settings.ts";
 
 const missing = missingRequirement(browserFeatures());
-if (missing === undefined) await run();
+if (new URLSearchParams(location.search).has("trace")) await showTrace();
+else if (missing === undefined) await run();
 else explain(missing);
 
 async function run(): Promise<void> {
@@ -19,6 +20,12 @@ async function run(): Promise<void> {
   machine.start().catch(() => {});
   const { mountPage } = await import("./page.ts");
   mountPage(machine, notices);
+}
+
+/** No machine: it works in browsers, and beside tabs, with which none could start. */
+async function showTrace(): Promise<void> {
+  const { mountTracePage } = await import("./replay/trace_page.ts");
+  mountTracePage();
 }
 
 /** In development `?fake` plays a machine, to work on the page alone; nothing of it is in a build. */
@@ -42,6 +49,7 @@ function explain(sentence: string): void {
       { class: "obstacle", role: "alert" },
       element("h2", {}, "Doorbell cannot start here"),
       element("p", {}, ...quotedAsCode(sentence)),
+      element("p", {}, element("a", { href: "?trace" }, "Look at a saved trace"), " without a machine."),
     ),
   );
 }

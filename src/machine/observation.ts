@@ -2,7 +2,7 @@ import { createGuestMemory } from "../devices/guest_memory.ts";
 import type { MachineSignals } from "../devices/machine_signals.ts";
 import { QueueInspector } from "../devices/nvme/queue_inspector.ts";
 import type { SharedState } from "../devices/nvme/shared_state.ts";
-import type { TraceReader } from "../trace/trace_ring.ts";
+import { type TraceReader, traceClock } from "../trace/trace_ring.ts";
 import type { GuestRam } from "./protocol.ts";
 
 /** A running machine seen from outside: shared memory only, so looking costs its threads nothing but their records. */
@@ -19,6 +19,11 @@ export class Observation {
   /** Readers of what the threads record from now on: the serving thread's and the vCPU thread's. */
   readTraces(): readonly TraceReader[] {
     return this.#signals.readTraces();
+  }
+
+  /** The present moment on the records' clock. */
+  now(): number {
+    return traceClock();
   }
 
   /** Records are written, and queues published, only while this is on. */

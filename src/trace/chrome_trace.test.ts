@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chromeTrace } from "./chrome_trace.ts";
 import { IothreadState } from "./counters.ts";
+import { straighten } from "./straighten.ts";
+import { nestingProblem } from "./testing/nesting.ts";
 import { TraceKind, type TraceRecord } from "./trace_ring.ts";
 
 const at = (time: number, kind: number, a: number, b = 0, c = 0, d = 0, e = 0): TraceRecord => ({
@@ -70,28 +72,19 @@ describe("chromeTrace", () => {
     });
     fc.assert(
       fc.property(fc.array(record, { maxLength: 200 }), records => {
-        const { traceEvents } = chromeTrace(
-          records.sort((a, b) => a.time - b.time),
-          nameOf,
-        );
-        const open = new Map<string, { name: string; ts: number }[]>();
-        for (const { ph, id = "", name, ts = 0, dur = 0 } of traceEvents) {
-          expect(ts).toBeGreaterThanOrEqual(0);
-          expect(dur).toBeGreaterThanOrEqual(0);
-          if (ph !== "b" && ph !== "e") continue;
-          const stack = open.get(id) ?? [];
-          open.set(id, stack);
-          if (ph === "b") {
-            expect(ts).toBeGreaterThanOrEqual(stack.at(-1)?.ts ?? 0);
-            stack.push({ name, ts });
-          } else {
-            const begun = stack.pop();
-            expect(begun?.name).toBe(name);
-            expect(ts).toBeGreaterThanOrEqual(begun?.ts ?? 0);
-          }
-        }
-        expect([...open.values()].every(stack => stack.length === 0)).toBe(true);
+        const { traceEvents } = chromeTrace(straighten(records), nameOf);
+        expect(nestingProblem(traceEvents)).toBeUndefined();
       }),
     );
+  });
+
+  it("is told from one that does not nest", () => {
+    const span = (ph: "b" | "e", name: string, ts: number) => ({ ph, name, ts, id: "1", pid: 1, tid: 1 });
+    const slice = (ts: number, dur: number) => ({ ph: "X" as const, name: "x", ts, dur, pid: 1, tid: 1 });
+    expect(nestingProblem([span("b", "a", 0), span("b", "c", 1), span("e", "a", 2)])).toContain("ends c");
+    expect(nestingProblem([span("b", "a", 0)])).toContain("never ends");
+    expect(nestingProblem([span("b", "a", 3), span("e", "a", 2)])).toContain("before it begins");
+    expect(nestingProblem([slice(0, 5), slice(3, 5)])).toContain("reaches out");
+    expect(nestingProblem([slice(0, 5), slice(1, 2), slice(5, 5)])).toBeUndefined();
   });
 });

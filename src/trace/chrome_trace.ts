@@ -33,14 +33,14 @@ const stateNames: Readonly<Record<number, string>> = {
   [IothreadState.sleeping]: "asleep",
 };
 
-/** `records` in the order of time; `nameOf` gives a command's name from its queue and opcode. */
+/** `records` as straighten() makes them; `nameOf` gives a command's name from its queue and opcode. */
 export function chromeTrace(
   records: readonly TraceRecord[],
   nameOf: (qid: number, opcode: number) => string,
 ): { readonly traceEvents: TraceEvent[]; readonly displayTimeUnit: "ns" } {
   const start = records[0]?.time ?? 0;
-  /** Microseconds since the first record; the clock wraps once in 71 minutes. */
-  const at = (time: number) => Math.max(0, (time - start) | 0);
+  /** Microseconds since the first record. */
+  const at = (time: number) => time - start;
   const events: TraceEvent[] = [
     { name: "process_name", ph: "M", pid: PID, tid: 0, args: { name: "Doorbell" } },
     { name: "thread_name", ph: "M", pid: PID, tid: VCPU, args: { name: "vCPU" } },

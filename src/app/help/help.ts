@@ -60,6 +60,13 @@ export function openHelp(terminal: TerminalView): void {
       element("a", { href: "?boot=disk" }, "Boot from the disk"),
       " instead, as a PC of one’s own does: firmware, boot loader and kernel then come to the terminal one after the other.",
     ),
+    element(
+      "p",
+      {},
+      "A trace that was saved in the Timing tab can be ",
+      element("a", { href: "?trace" }, "looked at without a machine"),
+      ".",
+    ),
     element("h3", {}, "Try"),
     element("ul", { class: "commands" }, ...commands.map(({ command, shows }) => commandRow(command, shows))),
     element(

@@ -1,43 +1,39 @@
-/** The views beside the terminal, one at a time, as tabs. */
+/** The views beside the terminal, one at a time, as tabs. They show the machine, or a saved trace that was opened. */
 import type { Machine } from "../../machine/api.ts";
 import { type Dispose, element } from "../dom.ts";
 import { mountFaults } from "../faults/faults.ts";
 import { mountQueues } from "../queues/queues.ts";
+import { type OpenedTrace, takeTraces } from "../replay/opener.ts";
+import { makePlayer, type Player } from "../replay/player.ts";
 import { mountTiming } from "../timing/timing.ts";
-
-const tabs = [
-  ["queues", "Queues", mountQueues],
-  ["timing", "Timing", mountTiming],
-  ["faults", "Faults", mountFaults],
-] as const;
+import { watchMachine } from "../watched.ts";
+import { makeTabs } from "./tabs.ts";
 
 /** Mounts the panel into `el`; `close` is called when its close button is pressed. */
 export function mountPanel(el: HTMLElement, machine: Machine, close: () => void): Dispose {
-  const view = element("div", { class: "view", role: "tabpanel" });
-  const buttons = tabs.map(([name, label]) =>
-    element("button", { type: "button", role: "tab", id: `tab-${name}`, class: "tab" }, label),
-  );
-  let dispose: Dispose = () => {};
-  const select = (index: number) => {
-    dispose();
-    for (const [i, button] of buttons.entries()) {
-      button.setAttribute("aria-selected", String(i === index));
-      button.tabIndex = i === index ? 0 : -1;
-    }
-    const [name, , mount] = tabs[index];
-    view.setAttribute("aria-labelledby", `tab-${name}`);
-    dispose = mount(view, machine);
+  const live = watchMachine(machine);
+  let player: Player | undefined;
+  const watched = () => player?.playback ?? live;
+  const tabs = makeTabs([
+    { name: "queues", label: "Queues", mount: view => mountQueues(view, watched()) },
+    { name: "timing", label: "Timing", mount: view => mountTiming(view, watched(), () => traces.pick()) },
+    { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
+  ]);
+  const place = element("div", {});
+  const play = (trace: OpenedTrace) => {
+    player?.dispose();
+    player = makePlayer(trace, { label: "Back to the machine", run: leave });
+    place.replaceChildren(player.root);
+    tabs.show("timing");
   };
-  for (const [i, button] of buttons.entries()) {
-    button.addEventListener("click", () => select(i));
-    button.addEventListener("keydown", event => {
-      const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-      if (step === 0) return;
-      const next = (i + step + tabs.length) % tabs.length;
-      select(next);
-      buttons[next].focus();
-    });
-  }
+  const leave = () => {
+    player?.dispose();
+    player = undefined;
+    place.replaceChildren();
+    tabs.show();
+  };
+  const traces = takeTraces(el, play);
+
   const closeButton = element(
     "button",
     { type: "button", class: "quiet", "aria-label": "Close the panel" },
@@ -45,17 +41,16 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
   );
   closeButton.addEventListener("click", close);
   el.replaceChildren(
-    element(
-      "header",
-      { class: "panel-head" },
-      element("div", { role: "tablist", "aria-label": "Views" }, ...buttons),
-      closeButton,
-    ),
-    view,
+    element("header", { class: "panel-head" }, tabs.list, closeButton),
+    traces.root,
+    place,
+    tabs.view,
   );
-  select(0);
+  tabs.show();
   return () => {
-    dispose();
+    player?.dispose();
+    traces.dispose();
+    tabs.dispose();
     el.replaceChildren();
   };
 }

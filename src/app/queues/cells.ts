@@ -1,5 +1,5 @@
 /** What the cells of a queue pair show: entries out of guest memory, with what the trace knows of them. */
-import type { QueueInspector, QueuePairState } from "../../devices/nvme/queue_inspector.ts";
+import type { QueueLook, QueuePairState } from "../../devices/nvme/queue_inspector.ts";
 import { commandName, statusName } from "../../devices/nvme/spec/decode.ts";
 import { opcodeOf, Sqe } from "../../devices/nvme/spec/entries.ts";
 import { NvmOpcode } from "../../devices/nvme/spec/opcodes.ts";
@@ -25,7 +25,7 @@ function kindOf(qid: number, opcode: number): readonly [CommandKind, string] {
 /** The latest entries of the submission queue. */
 export function submissionCells(
   { qid, sq }: QueuePairState,
-  inspector: QueueInspector,
+  inspector: QueueLook,
   states: EntryStates,
 ): Cell[] {
   return latest(sq.tail, sq.entries, SHOWN).map(index => {
@@ -55,11 +55,7 @@ const stateWords = {
 } as const;
 
 /** The latest entries of the completion queue. */
-export function completionCells(
-  { cq }: QueuePairState,
-  inspector: QueueInspector,
-  states: EntryStates,
-): Cell[] {
+export function completionCells({ cq }: QueuePairState, inspector: QueueLook, states: EntryStates): Cell[] {
   if (!cq) return [];
   return latest(cq.tail, cq.entries, SHOWN).map(index => {
     const words = inspector.cqe(cq.id, index);
@@ -76,7 +72,7 @@ export function completionCells(
       state: unread ? "done" : "posted",
       description:
         `Entry ${index}: ${sqe ? `${commandName(command.sqid, opcodeOf(sqe[Sqe.CDW0]))}, ` : ""}` +
-        `${statusName(status)}, phase ${(words[3] >>> 16) & 1}, ${unread ? "not yet read by the driver" : "read by the driver"}`,
+        `${statusName(status)}, ${inspector.knownFields ? "" : `phase ${(words[3] >>> 16) & 1}, `}${unread ? "not yet read by the driver" : "read by the driver"}`,
     };
   });
 }

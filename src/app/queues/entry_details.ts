@@ -4,7 +4,13 @@ import { element } from "../dom.ts";
 
 export interface EntryDetails {
   readonly root: HTMLElement;
-  show(title: string, fields: readonly DecodedField[], words: Uint32Array): void;
+  /** `known` names the fields that are known, where that is not all of them. */
+  show(
+    title: string,
+    fields: readonly DecodedField[],
+    words: Uint32Array,
+    known: ReadonlySet<string> | undefined,
+  ): void;
   hide(): void;
 }
 
@@ -34,21 +40,25 @@ export function makeEntryDetails(): EntryDetails {
   return {
     root,
     hide,
-    show(title, fields, words) {
+    show(title, fields, words, known) {
       opener = document.activeElement instanceof HTMLElement ? document.activeElement : undefined;
       heading.textContent = title;
       rows.replaceChildren(
-        ...fields.map(({ name, value, section }) =>
-          element(
-            "tr",
-            {},
-            element("th", { scope: "row" }, name),
-            element("td", {}, value),
-            element("td", { class: "section", title: "Section of NVMe 1.4" }, section),
+        ...fields
+          .filter(({ name }) => known?.has(name) ?? true)
+          .map(({ name, value, section }) =>
+            element(
+              "tr",
+              {},
+              element("th", { scope: "row" }, name),
+              element("td", {}, value),
+              element("td", { class: "section", title: "Section of NVMe 1.4" }, section),
+            ),
           ),
-        ),
       );
-      bytes.textContent = hexDump(words);
+      bytes.textContent = known
+        ? "A saved trace has these fields of an entry, and not its bytes."
+        : hexDump(words);
       root.hidden = false;
       root.scrollIntoView({ block: "nearest" });
       close.focus({ preventScroll: true });

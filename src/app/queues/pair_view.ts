@@ -1,5 +1,5 @@
 /** A submission queue and its completion queue: two rings, their numbers, their latest entries. */
-import type { QueueInspector, QueuePairState, ShadowWords } from "../../devices/nvme/queue_inspector.ts";
+import type { QueueLook, QueuePairState, ShadowWords } from "../../devices/nvme/queue_inspector.ts";
 import { decodeCqe, decodeSqe } from "../../devices/nvme/spec/decode.ts";
 import { element, setText } from "../dom.ts";
 import { completionCells, submissionCells } from "./cells.ts";
@@ -13,21 +13,35 @@ import type { QueueTerm } from "./terms.ts";
 
 export interface PairView {
   readonly root: HTMLElement;
-  show(pair: QueuePairState, inspector: QueueInspector, states: EntryStates): void;
+  show(pair: QueuePairState, inspector: QueueLook, states: EntryStates): void;
 }
 
 export function makePairView(qid: number, explainer: Explainer, details: EntryDetails): PairView {
   const name = qid === 0 ? "Admin queue" : `Queue ${qid}`;
-  let look: { pair: QueuePairState; inspector: QueueInspector } | undefined;
+  let look: { pair: QueuePairState; inspector: QueueLook } | undefined;
 
   const sqStrip = makeEntryStrip(`submission queue ${qid}`, index => {
     const words = look?.inspector.sqe(qid, index);
-    if (words) details.show(`${name}: submission entry ${index}`, decodeSqe(qid, words), words);
+    if (words) {
+      details.show(
+        `${name}: submission entry ${index}`,
+        decodeSqe(qid, words),
+        words,
+        look?.inspector.knownFields,
+      );
+    }
   });
   const cqStrip = makeEntryStrip(`completion queue ${qid}`, index => {
     const cq = look?.pair.cq;
     const words = cq && look?.inspector.cqe(cq.id, index);
-    if (words) details.show(`${name}: completion entry ${index}`, decodeCqe(words), words);
+    if (words) {
+      details.show(
+        `${name}: completion entry ${index}`,
+        decodeCqe(words),
+        words,
+        look?.inspector.knownFields,
+      );
+    }
   });
   const sq = half("Submission", "sq", sqStrip.root, explainer, [
     ["head", "sqHead", "head"],

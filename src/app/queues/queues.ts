@@ -2,13 +2,12 @@
  * The queue view: what the controller's queues, its doorbells and the iothread do now. It reads shared memory once a
  * frame; the machine records what it does only while a view like this one is open.
  */
-import type { Machine } from "../../machine/api.ts";
-import type { Observation } from "../../machine/observation.ts";
 import type { CounterName } from "../../trace/counters.ts";
 import { MergedReader } from "../../trace/merged_reader.ts";
-import { TraceKind, traceClock } from "../../trace/trace_ring.ts";
+import { TraceKind } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
+import type { Stretch, Watched } from "../watched.ts";
 import { makeEntryDetails } from "./entry_details.ts";
 import { EntryStates } from "./entry_states.ts";
 import { makeExplainer } from "./explained.ts";
@@ -32,7 +31,7 @@ const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
 ];
 
 /** Mounts the view into `el`. */
-export function mountQueues(el: HTMLElement, machine: Machine): Dispose {
+export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
   const explainer = makeExplainer();
   const details = makeEntryDetails();
   const strip = makeIothreadStrip();
@@ -67,7 +66,7 @@ export function mountQueues(el: HTMLElement, machine: Machine): Dispose {
   const endObservation = machine.observe();
   const views = new Map<number, PairView>();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
-  let observation: Observation | undefined;
+  let observation: Stretch | undefined;
   let reader: MergedReader | undefined;
   let states = new EntryStates();
   let history = new StateHistory();
@@ -92,7 +91,7 @@ export function mountQueues(el: HTMLElement, machine: Machine): Dispose {
       if (record.kind === TraceKind.state) history.enter(record.a, record.time);
       else states.add(record);
     }
-    history.advance(traceClock());
+    if (observation) history.advance(observation.now());
   };
 
   const drawPairs = () => {
@@ -117,7 +116,10 @@ export function mountQueues(el: HTMLElement, machine: Machine): Dispose {
 
   const drawNumbers = () => {
     const counters = machine.counters();
-    for (const [counter, node] of values) setText(node, formatTotal(counters[counter]));
+    for (const [counter, node] of values) {
+      const value = counters[counter];
+      setText(node, value === undefined ? "–" : formatTotal(value));
+    }
   };
 
   const tick = (now: number) => {

@@ -1,12 +1,19 @@
 /** A recording as a file for other tools. */
 import { commandName } from "../../devices/nvme/spec/decode.ts";
+import { NvmOpcode } from "../../devices/nvme/spec/opcodes.ts";
 import { chromeTrace } from "../../trace/chrome_trace.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
+import { type SavedNamespace, savedTrace, type TraceAbout } from "../../trace/saved_trace.ts";
+import { straighten } from "../../trace/straighten.ts";
 import type { TraceRecord } from "../../trace/trace_ring.ts";
 
-/** For ui.perfetto.dev and chrome://tracing. */
-export function perfettoFile(records: readonly TraceRecord[]): Blob {
-  return new Blob([JSON.stringify(chromeTrace(records, commandName))], { type: "application/json" });
+/** For ui.perfetto.dev, chrome://tracing, and to be played here again: JSON. */
+export function traceJson(records: readonly TraceRecord[], about: TraceAbout): string {
+  const straight = straighten(records);
+  return JSON.stringify({
+    ...chromeTrace(straight, commandName),
+    doorbell: savedTrace({ about, records: straight }),
+  });
 }
 
 const columns = "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us";
@@ -32,6 +39,26 @@ export function csv(spans: readonly CommandSpan[]): string {
     ].join(",");
   });
   return `${[columns, ...lines].join("\n")}\n`;
+}
+
+/** fio's numbers for the direction of data. */
+const fioDirections: Readonly<Record<number, number>> = { [NvmOpcode.read]: 0, [NvmOpcode.write]: 1 };
+
+/**
+ * Reads and writes as fio's --write_lat_log has them with --log_offset=1: milliseconds since the first command, latency in
+ * nanoseconds, direction (0 read, 1 write), bytes, offset in bytes, priority (0).
+ */
+export function fioLog(spans: readonly CommandSpan[], namespaces: readonly SavedNamespace[]): string {
+  const start = spans[0]?.postedAt ?? 0;
+  const lines = spans.flatMap(span => {
+    const { qid, nsid, opcode, lba, blocks, postedAt } = span;
+    const direction = qid === 0 ? undefined : fioDirections[opcode];
+    if (direction === undefined) return [];
+    const lbaBytes = namespaces.find(namespace => namespace.nsid === nsid)?.lbaBytes ?? 512;
+    const ms = Math.floor(Math.max(0, (postedAt - start) | 0) / 1000);
+    return [[ms, latencyOf(span) * 1000, direction, blocks * lbaBytes, lba * lbaBytes, 0].join(", ")];
+  });
+  return lines.map(line => `${line}\n`).join("");
 }
 
 /** Lets the browser save it. */

@@ -43,9 +43,11 @@ export class Recording {
   /** Takes records in the order of time; returns the commands that they ended. */
   add(records: readonly TraceRecord[]): readonly CommandSpan[] {
     this.#fresh = [];
-    for (const record of records) this.#joined.add(record);
-    this.#records.push(...records);
-    this.#spans.push(...this.#fresh);
+    for (const record of records) {
+      this.#joined.add(record);
+      this.#records.push(record);
+    }
+    for (const span of this.#fresh) this.#spans.push(span);
     // In large steps: cutting an array costs its whole length.
     if (this.#records.length > 1.25 * MAX_RECORDS) this.#records = this.#records.slice(-MAX_RECORDS);
     if (this.#spans.length > 1.25 * MAX_SPANS) this.#spans = this.#spans.slice(-MAX_SPANS);

@@ -3,15 +3,13 @@
  * histogram and a heat map, the latest commands phase by phase, where on the disk they went, and all of it as a file.
  */
 import { commandName } from "../../devices/nvme/spec/decode.ts";
-import type { Machine } from "../../machine/api.ts";
-import type { Observation } from "../../machine/observation.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { MergedReader } from "../../trace/merged_reader.ts";
-import { traceClock } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import { csv, perfettoFile, saveAs } from "./export.ts";
+import { aboutOf, type Stretch, type Watched } from "../watched.ts";
+import { csv, fioLog, saveAs, traceJson } from "./export.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
 import { matches, Recording, type SpanFilter } from "./recording.ts";
@@ -19,8 +17,8 @@ import { makeTimeCharts } from "./time_charts.ts";
 
 const DRAW_MS = 250;
 
-/** Mounts the view into `el`. */
-export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
+/** Mounts the view into `el`; `open` is called to have another trace opened. */
+export function mountTiming(el: HTMLElement, machine: Watched, open: () => void): Dispose {
   const histogramView = makeHistogram();
   const phases = makePhases();
   const charts = makeTimeCharts();
@@ -28,14 +26,21 @@ export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
   const command = choice("Command");
   const slower = element("input", { type: "number", min: "0", step: "10", value: "0", id: "timing-slower" });
   const clear = button("Clear", () => restart());
-  const perfetto = button("Perfetto JSON", () =>
-    saveAs(perfettoFile(recording.records), "doorbell-trace.json"),
-  );
-  const table = button("CSV", () =>
-    saveAs(new Blob([csv(filtered())], { type: "text/csv" }), "doorbell-commands.csv"),
-  );
-  perfetto.title = "Save what was traced, for ui.perfetto.dev or chrome://tracing";
+  const perfetto = button("Perfetto JSON", async () => {
+    // What is shown at the click, whatever comes in while the rest is asked for.
+    const records = [...recording.records];
+    const about = await aboutOf(machine, reader?.lost ?? 0);
+    saveText(traceJson(records, about), "application/json", "doorbell-trace.json");
+  });
+  const table = button("CSV", () => saveText(csv(filtered()), "text/csv", "doorbell-commands.csv"));
+  const fio = button("fio log", async () => {
+    const spans = filtered();
+    saveText(fioLog(spans, await machine.namespaces()), "text/plain", "doorbell_lat.1.log");
+  });
+  perfetto.title =
+    "Save what was traced, for ui.perfetto.dev or chrome://tracing, and to be opened here again";
   table.title = "Save the commands that the filters let through";
+  fio.title = "Save the reads and writes that the filters let through as fio’s latency log (with offsets)";
   const figures = ["commands", "p50", "p99", "p99.9", "lost"].map(label => {
     const value = element("dd", {}, "0");
     return { value, root: element("div", {}, element("dt", {}, label), value) };
@@ -57,14 +62,22 @@ export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
       histogramView.root,
       phases.root,
       charts.root,
-      element("div", { class: "buttons" }, element("span", {}, "Save:"), perfetto, table),
+      element(
+        "div",
+        { class: "buttons" },
+        element("span", {}, "Save:"),
+        perfetto,
+        table,
+        fio,
+        button("Open a saved trace…", open),
+      ),
     ),
   );
 
   const endObservation = machine.observe();
   const recording = new Recording();
   const histogram = new LatencyHistogram();
-  let observation: Observation | undefined;
+  let observation: Stretch | undefined;
   let reader: MergedReader | undefined;
   let frame = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
@@ -116,7 +129,7 @@ export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
     setText(figures[4].value, formatTotal(reader?.lost ?? 0));
     histogramView.show(histogram.octaves());
     phases.show(spans);
-    charts.show(spans, traceClock());
+    charts.show(spans, observation?.now() ?? 0);
     queue.offer(recording.spans, ({ qid }) => [qid, qid === 0 ? "admin" : String(qid)]);
     // The same opcode means one thing on the admin queue and another on the others.
     command.offer(
@@ -140,6 +153,10 @@ export function mountTiming(el: HTMLElement, machine: Machine): Dispose {
     endObservation();
     el.replaceChildren();
   };
+}
+
+function saveText(text: string, type: string, name: string): void {
+  saveAs(new Blob([text], { type }), name);
 }
 
 function button(label: string, action: () => void): HTMLButtonElement {

@@ -43,8 +43,8 @@ export interface CompletionQueueState {
   readonly head: number;
   /** Where the controller writes next. */
   readonly tail: number;
-  /** Phase tag of the entry that is written next. */
-  readonly phase: number;
+  /** Phase tag of the entry that is written next; undefined where that is not known (a saved trace). */
+  readonly phase: number | undefined;
   readonly shadow: ShadowWords | undefined;
   /** Completions that wait because the queue is full. */
   readonly waiting: number;
@@ -58,12 +58,24 @@ export interface QueuePairState {
   readonly cq: CompletionQueueState | undefined;
 }
 
+/** The queues as they are seen from outside. */
+export interface QueueLook {
+  /** The queue pairs that exist, the admin queue first. */
+  queuePairs(): readonly QueuePairState[];
+  /** A copy of an SQE: 16 words. Undefined if there is no such entry. */
+  sqe(qid: number, index: number): Uint32Array | undefined;
+  /** A copy of a CQE: 4 words. Undefined if there is no such entry. */
+  cqe(id: number, index: number): Uint32Array | undefined;
+  /** The fields of entries that are known (src/devices/nvme/spec/decode.ts), where that is not all of them. */
+  readonly knownFields?: ReadonlySet<string>;
+}
+
 /**
  * Looks at the queues from outside, out of shared memory, without disturbing the device. Each word is true, but two of
  * them may be of different moments. Completion queues and the admin queue are there while the machine is observed
  * (MachineSignals.observed), as of the last safe point.
  */
-export class QueueInspector {
+export class QueueInspector implements QueueLook {
   readonly #shared: SharedState;
   readonly #memory: GuestMemory;
 
@@ -72,7 +84,6 @@ export class QueueInspector {
     this.#memory = memory;
   }
 
-  /** The queue pairs that exist, the admin queue first. */
   queuePairs(): QueuePairState[] {
     const pairs: QueuePairState[] = [];
     for (let qid = 0; qid <= MAX_IO_QUEUES; qid++) {
@@ -86,13 +97,11 @@ export class QueueInspector {
     return pairs;
   }
 
-  /** A copy of an SQE: 16 words. Undefined if there is no such entry. */
   sqe(qid: number, index: number): Uint32Array | undefined {
     if (!isQueueId(qid) || this.#shared.getSq(qid, SqWord.STATE) === SqState.ABSENT) return undefined;
     return this.#entry(qid, SqWord.BASE, SqWord.ENTRIES, index, SQE_BYTES);
   }
 
-  /** A copy of a CQE: 4 words. Undefined if there is no such entry. */
   cqe(id: number, index: number): Uint32Array | undefined {
     if (!isQueueId(id)) return undefined;
     return this.#entry(id, CqWord.BASE, CqWord.ENTRIES, index, CQE_BYTES);
