@@ -2,15 +2,23 @@
 import type { QueueLook } from "../devices/nvme/queue_inspector.ts";
 import type { DiskCatalogue, Machine } from "../machine/api.ts";
 import type { CounterName } from "../trace/counters.ts";
+import { MergedReader } from "../trace/merged_reader.ts";
 import type { SavedNamespace, TraceAbout } from "../trace/saved_trace.ts";
-import type { RecordReader } from "../trace/trace_ring.ts";
+import type { TraceRecord } from "../trace/trace_ring.ts";
 
 /** One stretch of time that can be followed: a boot, or a trace from where it is played. */
 export interface Stretch {
   readonly queues: QueueLook;
-  readTraces(): readonly RecordReader[];
   /** The present moment on the records' clock, in microseconds. */
   now(): number;
+}
+
+/** Follows what happens in one stretch. */
+export interface Follower {
+  /** Records that were overwritten before they were read. */
+  readonly lost: number;
+  /** The records since the last call, in the order in which they happened. */
+  read(): readonly TraceRecord[];
 }
 
 export interface Watched {
@@ -21,6 +29,8 @@ export interface Watched {
   };
   /** Another one when all that was read before is of no use any more. */
   readonly observation: Stretch | undefined;
+  /** A reader for the present observation. */
+  follow(): Follower | undefined;
   /** Has it recorded until the function that it returns is called. */
   observe(): () => void;
   /** Those that are known. */
@@ -37,6 +47,7 @@ export function watchMachine(machine: Machine): Watched {
     get observation() {
       return machine.observation;
     },
+    follow: () => machine.observation && new MergedReader(machine.observation.readTraces()),
     observe: () => machine.observe(),
     counters: () => machine.counters(),
     namespaces: () => namespacesOf(machine.catalogue),

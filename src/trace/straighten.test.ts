@@ -11,13 +11,14 @@ describe("straighten", () => {
     expect(straighten(records).map(({ time }) => time)).toEqual([0, 1, 2, 3, 4, 5].map(i => i * step));
   });
 
-  it("puts records in the order of time, and keeps that of equal times", () => {
-    const straight = straighten([at(100, 1), at(95, 2), at(100, 3), at(2 ** 32 + 98, 4)]);
+  it("never runs back, and keeps the order", () => {
+    const straight = straighten([at(100, 1), at(95, 2), at(103, 3), at(2 ** 32 + 98, 4), at(104, 5)]);
     expect(straight.map(({ time, a }) => [time, a])).toEqual([
+      [0, 1],
       [0, 2],
+      [3, 3],
       [3, 4],
-      [5, 1],
-      [5, 3],
+      [4, 5],
     ]);
   });
 

@@ -3,11 +3,10 @@
  * frame; the machine records what it does only while a view like this one is open.
  */
 import type { CounterName } from "../../trace/counters.ts";
-import { MergedReader } from "../../trace/merged_reader.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import type { Stretch, Watched } from "../watched.ts";
+import type { Follower, Stretch, Watched } from "../watched.ts";
 import { makeEntryDetails } from "./entry_details.ts";
 import { EntryStates } from "./entry_states.ts";
 import { makeExplainer } from "./explained.ts";
@@ -67,7 +66,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
   const views = new Map<number, PairView>();
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let observation: Stretch | undefined;
-  let reader: MergedReader | undefined;
+  let reader: Follower | undefined;
   let states = new EntryStates();
   let history = new StateHistory();
   let frame = 0;
@@ -78,7 +77,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
   const follow = () => {
     if (machine.observation === observation) return;
     observation = machine.observation;
-    reader = observation && new MergedReader(observation.readTraces());
+    reader = machine.follow();
     states = new EntryStates();
     history = new StateHistory();
     views.clear();

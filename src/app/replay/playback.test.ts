@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { MergedReader } from "../../trace/merged_reader.ts";
 import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
 import { Playback } from "./playback.ts";
 
@@ -28,21 +27,20 @@ const records: TraceRecord[] = [0, 1, 2, 3, 4, 5].flatMap(i => {
   ];
 });
 const play = (shadowDoorbells = "off") => new Playback({ about: { ...about, shadowDoorbells }, records });
-const readerOf = (playback: Playback) => new MergedReader(playback.observation.readTraces());
 
 describe("Playback", () => {
   it("stands at its end at first, with all that happened", () => {
     const playback = play();
     expect(playback.duration).toBe(540);
     expect(playback.position).toBe(540);
-    expect(readerOf(playback).read()).toHaveLength(records.length);
+    expect(playback.follow().read()).toHaveLength(records.length);
     expect(playback.counters()).toEqual({ doorbellsRung: 6, doorbellsSwept: 0, commands: 6, interrupts: 6 });
   });
 
   it("hands out what has happened since, each once", () => {
     const playback = play();
     playback.seek(0);
-    const reader = readerOf(playback);
+    const reader = playback.follow();
     expect(reader.read().map(({ kind }) => kind)).toEqual([TraceKind.tailRung]);
     playback.seek(115);
     expect(reader.read()).toHaveLength(6);
@@ -59,7 +57,7 @@ describe("Playback", () => {
     expect(playback.observation).toBe(observation);
     playback.seek(100);
     expect(playback.observation).not.toBe(observation);
-    expect(readerOf(playback).read()).toHaveLength(6);
+    expect(playback.follow().read()).toHaveLength(6);
   });
 
   it("steps from one record to the next, and stops at the end", () => {

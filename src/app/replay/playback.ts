@@ -1,7 +1,7 @@
 /** A saved trace on its time line: where it is played, and what has happened until there. */
 import type { SavedTrace } from "../../trace/saved_trace.ts";
-import { type RecordReader, TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
-import type { Stretch, Watched } from "../watched.ts";
+import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
+import type { Follower, Stretch, Watched } from "../watched.ts";
 import { ReplayedQueues } from "./replayed_queues.ts";
 
 export class Playback implements Watched {
@@ -77,19 +77,21 @@ export class Playback implements Watched {
     return this.about.namespaces;
   }
 
-  #fromStart(): Stretch {
-    const hasShadow = this.about.shadowDoorbells === "dbbuf";
-    const queues = new ReplayedQueues(this.about.queues, hasShadow, this.#reader());
-    return { queues, readTraces: () => [this.#reader()], now: () => this.#position };
-  }
-
-  #reader(): RecordReader {
+  follow(): Follower {
     let next = 0;
     return {
       lost: this.about.lost,
-      read: each => {
-        for (; next < this.#passed; next++) each(this.records[next]);
+      read: () => {
+        const fresh = this.records.slice(next, this.#passed);
+        next = this.#passed;
+        return fresh;
       },
     };
+  }
+
+  #fromStart(): Stretch {
+    const hasShadow = this.about.shadowDoorbells === "dbbuf";
+    const queues = new ReplayedQueues(this.about.queues, hasShadow, this.follow());
+    return { queues, now: () => this.#position };
   }
 }

@@ -2,7 +2,8 @@
 import type { QueueLook, QueuePairState } from "../../devices/nvme/queue_inspector.ts";
 import { NSID_ALL, Sqe } from "../../devices/nvme/spec/entries.ts";
 import type { SavedQueue } from "../../trace/saved_trace.ts";
-import { type RecordReader, TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
+import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
+import type { Follower } from "../watched.ts";
 
 /** Names as in src/devices/nvme/spec/decode.ts. */
 const knownFields: ReadonlySet<string> = new Set([
@@ -39,11 +40,11 @@ export class ReplayedQueues implements QueueLook {
   readonly knownFields = knownFields;
   readonly #pairs = new Map<number, Pair>();
   readonly #completion = new Map<number, Ring>();
-  readonly #reader: RecordReader;
+  readonly #reader: Follower;
   readonly #hasShadow: boolean;
 
   /** With shadow doorbells (`hasShadow`) the driver does not tell how far it has read the I/O queues' answers. */
-  constructor(queues: readonly SavedQueue[], hasShadow: boolean, reader: RecordReader) {
+  constructor(queues: readonly SavedQueue[], hasShadow: boolean, reader: Follower) {
     this.#reader = reader;
     this.#hasShadow = hasShadow;
     for (const { qid, entries, cqid, cqEntries } of queues) {
@@ -89,7 +90,7 @@ export class ReplayedQueues implements QueueLook {
   }
 
   #follow(): void {
-    this.#reader.read(record => this.#add(record));
+    for (const record of this.#reader.read()) this.#add(record);
   }
 
   #add({ kind, a, b, c, d, e }: TraceRecord): void {

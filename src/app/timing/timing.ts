@@ -5,10 +5,9 @@
 import { commandName } from "../../devices/nvme/spec/decode.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
-import { MergedReader } from "../../trace/merged_reader.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import { aboutOf, type Stretch, type Watched } from "../watched.ts";
+import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { csv, fioLog, saveAs, traceJson } from "./export.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
@@ -78,7 +77,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   const recording = new Recording();
   const histogram = new LatencyHistogram();
   let observation: Stretch | undefined;
-  let reader: MergedReader | undefined;
+  let reader: Follower | undefined;
   let frame = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
 
@@ -113,7 +112,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   const follow = () => {
     if (machine.observation === observation) return;
     observation = machine.observation;
-    reader = observation && new MergedReader(observation.readTraces());
+    reader = machine.follow();
     restart();
   };
 
