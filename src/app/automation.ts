@@ -12,7 +12,16 @@ import type { TerminalView } from "./terminal/terminal.ts";
 export interface Automation
   extends Pick<
     Machine,
-    "ready" | "settings" | "state" | "rescue" | "disks" | "catalogue" | "faults" | "blockade" | "readOnly"
+    | "ready"
+    | "settings"
+    | "state"
+    | "rescue"
+    | "disks"
+    | "catalogue"
+    | "faults"
+    | "slowMotion"
+    | "blockade"
+    | "readOnly"
   > {
   /** All counters since the boot (src/trace/counters.ts), and the data that I/O commands moved in bytes. */
   counters(): Record<CounterName, number> & { bytes: number; bytesRead: number; bytesWritten: number };
@@ -72,6 +81,7 @@ export function makeAutomation(machine: Machine, terminal: TerminalView): Automa
     disks: () => machine.disks(),
     catalogue: machine.catalogue,
     faults: machine.faults,
+    slowMotion: machine.slowMotion,
     timeExits: on => machine.timeExits(on),
     bootStages: () => machine.bootStages,
     terminalText: () => terminal.text(),

@@ -1,6 +1,7 @@
 /** What the page (and whoever drives it) sees of a machine. Types only: no worker, no DOM. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { ArmedRule, FaultRule, FiredFault } from "../devices/nvme/faults/rules.ts";
+import type { StepName } from "../devices/pace.ts";
 import type { CounterName } from "../trace/counters.ts";
 import type { Observation } from "./observation.ts";
 
@@ -223,6 +224,32 @@ export interface MachineFaults {
   fired(): Promise<readonly FiredFault[]>;
 }
 
+/** Full speed, slow motion of 1/N, or standing still. */
+export type Speed = 1 | 10 | 100 | 1000 | "paused";
+
+/**
+ * Slow motion and single steps of the NVMe controller: docs/slow-motion.md. The guest's CPU and its clock stand still with
+ * it, so that its driver notices nothing. Each boot begins at full speed.
+ */
+export interface MachineSlowMotion {
+  readonly speed: Speed;
+  /** The step that is going on: until it has happened. */
+  readonly stepping: StepName | undefined;
+  /** Paused, and the guest's CPU does stand still by now. */
+  readonly standsStill: boolean;
+  pause(): void;
+  /** Full speed. */
+  resume(): void;
+  /** Throws for any other value, and, but for full speed, while no machine runs. */
+  set(speed: Speed): void;
+  /**
+   * Lets everything go on until the next doorbell, fetch or completion of an NVMe queue, pausing first if need be.
+   * Resolves with true when it has happened and all stands still again, which may be never where the guest does no I/O;
+   * with false when it was called off by resume(), set() or a restart, or when a step is going on.
+   */
+  step(kind: StepName): Promise<boolean>;
+}
+
 export interface MachineEvents {
   state: (state: MachineState, detail?: string) => void;
   /** The whole list, at each change. */
@@ -238,6 +265,8 @@ export interface MachineEvents {
   unsaved: (reason: string | undefined) => void;
   /** Other fault rules are armed. */
   faults: (armed: readonly ArmedRule[]) => void;
+  /** The speed is another one, or a step has begun or ended. */
+  pace: (speed: Speed) => void;
 }
 
 export interface Machine {
@@ -286,6 +315,7 @@ export interface Machine {
   observe(): () => void;
   readonly catalogue: DiskCatalogue;
   readonly faults: MachineFaults;
+  readonly slowMotion: MachineSlowMotion;
   /** A round trip to the I/O worker: for a status line, about once a second. */
   disks(): Promise<readonly DiskStatus[]>;
   /**

@@ -36,6 +36,7 @@ import type {
   VcpuWorkerApi,
 } from "./protocol.ts";
 import { isServedByVcpu } from "./serve_here.ts";
+import { SlowMotion } from "./slow_motion.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectIo, connectVcpu } from "./workers.ts";
 
@@ -72,6 +73,7 @@ class WorkerMachine implements Machine {
     notice: new Set(),
     unsaved: new Set(),
     faults: new Set(),
+    pace: new Set(),
   };
   /** Console output from before there was a terminal. */
   readonly #unheard: Uint8Array[] = [];
@@ -101,9 +103,15 @@ class WorkerMachine implements Machine {
     cutStalls: () => this.#signals.cutStalls(),
     changed: armed => this.#emit("faults", armed),
   });
+  readonly slowMotion = new SlowMotion({
+    signals: () => this.#signals,
+    isRunning: () => this.#state === "running",
+    changed: speed => this.#emit("pace", speed),
+  });
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
     storage: () => this.#storage(),
     syncGuest: async () => {
+      this.slowMotion.resume();
       if (this.#state === "running") await answered(this.exec("sync"));
     },
   });
@@ -481,6 +489,7 @@ class WorkerMachine implements Machine {
     agent?.close(reason);
     this.#signals.cutStalls();
     this.faults.forget();
+    this.slowMotion.forget();
     this.#life = { timeline: this.#life.timeline };
     const before = this.#cleared.catch(() => {});
     this.#cleared = before.then(async () => {
@@ -528,6 +537,7 @@ class WorkerMachine implements Machine {
   /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */
   async #handOver(): Promise<void> {
     // What Linux has not written yet, unless it does not answer: the other tab waits.
+    this.slowMotion.resume();
     if (this.#state === "running") await answered(this.exec("sync"));
     const storage = await this.#storage();
     await storage?.answer(storage.api.flush());

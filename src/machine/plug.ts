@@ -47,7 +47,7 @@ export function plugNvme(
     host: {
       ...deviceHost(board, pci),
       notifyServer,
-      now: () => performance.now(),
+      now: emulator.clock.now,
       setPresent: present => pci.plugged?.setPresent(present),
     },
   });
@@ -141,6 +141,9 @@ function withMasks(device: SafePointDevice, pci: LateFunction): SafePointDevice 
     },
     get ioInFlight() {
       return device.ioInFlight;
+    },
+    get stepNeedsGuest() {
+      return device.stepNeedsGuest;
     },
     get interruptDueInMs() {
       return device.interruptDueInMs;

@@ -55,7 +55,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const here = servers && serveHere(config.serving, signals.serverNotifier, serversOf(servers));
     const notifierOf = (server: AioHandler | undefined) =>
       here && server ? () => here.notify(server) : () => void signals.serverNotifier.set();
-    const firmwarePace = new FirmwarePace(cpu);
+    const firmwarePace = new FirmwarePace(cpu, signals.pace);
     const board = { emulator, config, states, firmwarePace };
     const virtio = plugVirtio(board, notifierOf(servers?.virtio));
     const nvme = plugNvme(board, notifierOf(servers?.nvme));
@@ -81,6 +81,8 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
       turn: createEventLoopTurn(new MessageChannel()),
       counters: signals.counters,
       firmwarePace,
+      pace: signals.pace,
+      clock: emulator.clock,
       mainLoop: here,
       haltPollMaxUs: config.haltPollMaxUs,
       onHalted: () => onEvent("halted"),

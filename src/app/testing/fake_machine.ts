@@ -20,6 +20,7 @@ import type {
 import { type CounterName, counterNames, IothreadState } from "../../trace/counters.ts";
 import { FakeCatalogue } from "./fake_catalogue.ts";
 import { FakeFaults } from "./fake_faults.ts";
+import { FakeSlowMotion } from "./fake_slow_motion.ts";
 
 const mib = 2 ** 20;
 const imageBytes = 11.4 * mib;
@@ -72,6 +73,7 @@ class FakeMachine implements Machine {
     notice: new Set(),
     unsaved: new Set(),
     faults: new Set(),
+    pace: new Set(),
   };
   readonly #counters = Object.fromEntries(counterNames.map(name => [name, 0])) as Record<CounterName, number>;
   #state: MachineState = "new";
@@ -220,6 +222,10 @@ class FakeMachine implements Machine {
 
   readonly faults = new FakeFaults(armed => {
     for (const listener of this.#listeners.faults) listener(armed);
+  });
+
+  readonly slowMotion = new FakeSlowMotion(speed => {
+    for (const listener of this.#listeners.pace) listener(speed);
   });
 
   async resetDisks(): Promise<void> {

@@ -1,6 +1,7 @@
 import { V86 } from "v86";
 import { createGuestMemory, type GuestMemory } from "../../devices/guest_memory.ts";
 import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
+import { GuestClock } from "./guest_clock.ts";
 import { checkSeams, JIT_TABLE_OFFSET, type V86Cpu, type V86Emulator } from "./seams.ts";
 import { withSharedMemory, withSharedMemoryImport } from "./wasm_memory.ts";
 
@@ -33,6 +34,7 @@ export interface Emulator {
   readonly cpu: V86Cpu;
   /** Guest RAM, in a SharedArrayBuffer that other threads may be given. */
   readonly memory: GuestMemory;
+  readonly clock: GuestClock;
 }
 
 /**
@@ -41,10 +43,12 @@ export interface Emulator {
  */
 export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {
   const { kernel } = options;
+  const clock = new GuestClock();
   const emulator = new V86({
     wasm_fn: async (imports: WebAssembly.Imports) => {
       const module = await WebAssembly.compile(withSharedMemory(options.wasm));
-      return (await WebAssembly.instantiate(module, imports)).exports;
+      const env = { ...imports.env, microtick: clock.now };
+      return (await WebAssembly.instantiate(module, { ...imports, env })).exports;
     },
     memory_size: options.memoryBytes,
     vga_memory_size: 2 << 20,
@@ -68,12 +72,13 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   } as unknown as ConstructorParameters<typeof V86>[0]) as unknown as V86Emulator;
   await new Promise<void>(resolve => emulator.add_listener("emulator-loaded", () => resolve()));
   checkSeams(emulator);
+  clock.install(emulator);
   const { cpu } = emulator.v86;
   shareJitMemory(cpu);
   offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
   const { mem8 } = cpu;
-  return { v86: emulator, cpu, memory: createGuestMemory(mem8.buffer, mem8.byteOffset, mem8.length) };
+  return { v86: emulator, cpu, memory: createGuestMemory(mem8.buffer, mem8.byteOffset, mem8.length), clock };
 }
 
 /** v86's codegen_finalize, with the module's memory import made shared like the memory itself. */

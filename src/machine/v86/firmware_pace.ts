@@ -1,17 +1,21 @@
+import type { Pace } from "../../devices/pace.ts";
 import { bytes, type V86Cpu } from "./seams.ts";
 
 /**
  * Firmware and boot loaders drive the disk one command at a time and poll for its completion, and completions are posted
  * at safe points: every 100,000 guest instructions, most of which such a guest would spend in its polling loop. While
- * this is on, a register write ends the stretch of guest code that it came in, so that a safe point follows soon.
+ * this is on, a register write ends the stretch of guest code that it came in, so that a safe point follows soon. The
+ * same goes in slow motion, where a guest that has rung a doorbell is to stop there.
  */
 export class FirmwarePace {
   /** Switched off when a kernel has taken over: it waits for interrupts instead. */
   isOn = true;
   readonly #halted: Uint8Array;
+  readonly #pace: Pace;
   #cut = false;
 
-  constructor(cpu: V86Cpu) {
+  constructor(cpu: V86Cpu, pace: Pace) {
+    this.#pace = pace;
     this.#halted = bytes(cpu.in_hlt);
   }
 
@@ -20,7 +24,7 @@ export class FirmwarePace {
    * of code, when the guest seems to have halted.
    */
   cut(): void {
-    if (!this.isOn) return;
+    if (!this.isOn && this.#pace.isFull) return;
     this.#cut = true;
     this.#halted[0] = 1;
   }

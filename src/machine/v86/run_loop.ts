@@ -1,8 +1,11 @@
+import type { Pace } from "../../devices/pace.ts";
 import type { EventNotifier } from "../../eventloop/event_notifier.ts";
 import { SpinTrial } from "../../eventloop/spin_trial.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { FirmwarePace } from "./firmware_pace.ts";
+import type { GuestClock } from "./guest_clock.ts";
+import { Pacer } from "./pacer.ts";
 import { bytes, type V86Emulator, words } from "./seams.ts";
 
 /** A device that is served at the vCPU thread's safe points. */
@@ -14,6 +17,8 @@ export interface SafePointDevice {
   readonly ioInFlight: boolean;
   /** Milliseconds until it wants a safe point whatever happens; Infinity, or absent, if it does not. */
   readonly interruptDueInMs?: number | undefined;
+  /** Single steps: must the guest run for the one that is going on? Undefined for a device that is not stepped. */
+  readonly stepNeedsGuest?: boolean | undefined;
 }
 
 /** I/O that this very thread serves, in its event loop: the serving modes `mmio` and `mainloop`. */
@@ -33,6 +38,9 @@ export interface RunLoopOptions {
   /** Undefined where another thread serves the I/O: only then may this one wait for it. */
   readonly mainLoop: MainLoop | undefined;
   readonly firmwarePace: FirmwarePace;
+  /** Slow motion, for which the guest is held together with its clock. */
+  readonly pace: Pace;
+  readonly clock: GuestClock;
   /** Longest busy wait for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
   /** The guest has halted with interrupts off, as Linux does when it is switched off: nothing will wake it. */
@@ -62,6 +70,9 @@ export class RunLoop {
   #looping = false;
   #scheduled = false;
   #haltPollUs = HALT_POLL_MIN_US;
+  /** How long the guest ran before it was last left, in milliseconds. */
+  #ranMs = 0;
+  readonly #pacer: Pacer;
   readonly #trial = new SpinTrial();
   readonly #isDead: () => boolean;
   #ended = false;
@@ -80,6 +91,16 @@ export class RunLoop {
       else void this.#schedule();
     };
     const { cpu } = v86;
+    this.#pacer = new Pacer({
+      ...options,
+      stepNeedsGuest: () => options.devices.every(({ stepNeedsGuest = true }) => stepNeedsGuest),
+      serve: () => {
+        this.#safePoint(this.#delayMs >= 1);
+        options.mainLoop?.dispatch();
+        options.housekeeping(true);
+      },
+      now: () => performance.now(),
+    });
     const halted = bytes(cpu.in_hlt);
     const flags = words(cpu.flags);
     this.#isDead = () => halted[0] !== 0 && (flags[0] & EFLAGS_IF) === 0;
@@ -120,15 +141,12 @@ export class RunLoop {
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const { notifier, turn, mainLoop, firmwarePace } = this.#options;
-    if (this.#delayMs < 1 || mainLoop?.isNotified) {
+    const { mainLoop, firmwarePace, turn } = this.#options;
+    const pacer = this.#pacer;
+    if (pacer.isFree) await this.#rest();
+    if (!pacer.isFree) {
+      await pacer.hold({ ranMs: this.#ranMs, idleMs: () => this.#delayMs });
       await turn();
-    } else {
-      notifier.announceSleep();
-      this.#safePoint(true);
-      // The safe point may have raised an interrupt, which makes v86 yield with delay 0.
-      if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#sleepMs);
-      notifier.cancelSleep();
     }
     this.#scheduled = false;
     mainLoop?.dispatch();
@@ -137,17 +155,35 @@ export class RunLoop {
     if (!this.#ended) this.#run();
   }
 
+  async #rest(): Promise<void> {
+    const { notifier, turn, mainLoop } = this.#options;
+    if (this.#delayMs < 1 || mainLoop?.isNotified) {
+      await turn();
+      return;
+    }
+    notifier.announceSleep();
+    this.#safePoint(true);
+    // The safe point may have raised an interrupt, which makes v86 yield with delay 0.
+    if (this.#delayMs >= 1 && !notifier.isSet) await notifier.waitTurning(this.#sleepMs);
+    notifier.cancelSleep();
+  }
+
   #run(): void {
     const { v86 } = this.#options.emulator;
     const { firmwarePace } = this.#options;
     this.#looping = true;
-    const end = performance.now() + SLICE_MS;
+    const start = performance.now();
     do {
       this.#delayMs = 0;
       v86.do_tick();
       if (firmwarePace.resume()) this.#delayMs = 0;
       if (!v86.running || this.#options.mainLoop?.isNotified) break;
-    } while ((this.#delayMs < 1 || this.#waitHalted()) && performance.now() < end);
+    } while (
+      this.#pacer.isFree &&
+      (this.#delayMs < 1 || this.#waitHalted()) &&
+      performance.now() < start + SLICE_MS
+    );
+    this.#ranMs = performance.now() - start;
     this.#looping = false;
     this.#options.housekeeping(this.#delayMs >= 1);
     if (this.#isDead()) {

@@ -86,6 +86,8 @@ export interface V86Cpu {
 export interface V86Emulator {
   readonly v86: {
     readonly cpu: V86Cpu;
+    /** v86's own class; its timers ask this for the time, in milliseconds. Its wasm has it as import `microtick`. */
+    readonly constructor: { microtick(): number };
     readonly tick_counter: number;
     running: boolean;
     stopping: boolean;
@@ -140,6 +142,7 @@ export function checkSeams(emulator: V86Emulator): void {
   if (cpu) {
     for (const name of functionsOfMachine) check(typeof v86[name] === "function", `emulator.v86.${name}`);
     for (const name of functionsOfCpu) check(typeof cpu[name] === "function", `cpu.${name}`);
+    check(typeof v86.constructor?.microtick === "function", "emulator.v86.constructor.microtick");
     check(typeof v86.tick_counter === "number", "emulator.v86.tick_counter");
     for (const name of ["mem8", "cr", "flags", "in_hlt"] as const) {
       check(cpu[name]?.buffer instanceof SharedArrayBuffer && cpu[name].length > 0, `cpu.${name}`);
