@@ -40,6 +40,9 @@ export interface DiskStore extends BlockBackend {
   /** Durably replaces what is recorded about seeding. Rejects with StorageError. */
   recordSeed(seed: SeedRecord): Promise<void>;
 
+  /** Durably changes the logical block size; what is on the disk stays. Rejects with StorageError. */
+  setLbaBytes(lbaBytes: LbaBytes): Promise<void>;
+
   /**
    * Makes the disk larger, rounded up to whole chunks; the new part reads as zeroes. Durable when it resolves;
    * `chunkCount` and `metadata` have changed then. Rejects with RangeError when that would not make it larger, and

@@ -1,6 +1,12 @@
 import { type ChunkChange, StorageError } from "./block_backend.ts";
 import { checkChanges, checkChunks } from "./chunk_checks.ts";
-import { type DiskMetadata, type DiskStore, grownMetadata, type SeedRecord } from "./disk_store.ts";
+import {
+  type DiskMetadata,
+  type DiskStore,
+  grownMetadata,
+  type LbaBytes,
+  type SeedRecord,
+} from "./disk_store.ts";
 import type { DiskSnapshot } from "./indexeddb/indexeddb_snapshot.ts";
 
 export const SNAPSHOT_TOO_LARGE = "SnapshotTooLargeError";
@@ -51,6 +57,10 @@ export class SnapshotBackend implements DiskStore {
   async recordSeed(seed: SeedRecord): Promise<void> {
     const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
     this.#metadata = { ...geometry, ...seed };
+  }
+
+  async setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    this.#metadata = { ...this.#metadata, lbaBytes };
   }
 
   async grow(capacityBytes: number): Promise<void> {

@@ -34,6 +34,8 @@ class SlowStore extends MemoryBackend implements DiskStore {
 
   async recordSeed(_seed: SeedRecord) {}
 
+  async setLbaBytes() {}
+
   async grow() {}
 
   #later<T>(work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import type { ChunkChange, JournalTraits } from "./block_backend.ts";
-import type { DiskMetadata, DiskStore, SeedRecord } from "./disk_store.ts";
+import type { DiskMetadata, DiskStore, LbaBytes, SeedRecord } from "./disk_store.ts";
 import type { ChunkSink, StoredChunk } from "./transfer/chunk_sink.ts";
 import { checkCancelled, type TransferControl } from "./transfer/transfer_control.ts";
 
@@ -76,6 +76,10 @@ export class SnapshotStore implements DiskStore {
 
   recordSeed(seed: SeedRecord): Promise<void> {
     return this.#store.recordSeed(seed);
+  }
+
+  setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    return this.#store.setLbaBytes(lbaBytes);
   }
 
   grow(capacityBytes: number): Promise<void> {

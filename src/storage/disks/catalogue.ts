@@ -84,6 +84,16 @@ export class Catalogue {
     });
   }
 
+  /** Replaces the entries that `change` returns, knowing all. Resolves to all as they are then, the oldest first. */
+  revise(change: (entries: readonly DiskEntry[]) => readonly DiskEntry[]): Promise<DiskEntry[]> {
+    return this.#transaction("readwrite", async store => {
+      const entries = sorted(await allOf(store));
+      const changed = change(entries);
+      for (const entry of changed) store.put(entry);
+      return entries.map(entry => changed.find(({ id }) => id === entry.id) ?? entry);
+    });
+  }
+
   /** Forgets a disk. One that is not there is fine. */
   remove(id: string): Promise<void> {
     return this.#transaction("readwrite", async store => {

@@ -137,6 +137,11 @@ export class Disk {
     };
   }
 
+  /** Durably changes the logical block size; what is on the disk stays. Rejects with StorageError. */
+  setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    return this.#store.setLbaBytes(lbaBytes);
+  }
+
   get chunkBytes(): number {
     return this.#store.chunkBytes;
   }
@@ -154,6 +159,12 @@ export class Disk {
     } finally {
       this.#unlock();
     }
+  }
+
+  /** Closes a disk that is about to be deleted: nothing more is saved. */
+  discard(): void {
+    this.cache.abandon(new StorageError("unavailable", `Disk "${this.name}" is being deleted.`));
+    this.#unlock();
   }
 }
 

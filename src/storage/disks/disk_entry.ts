@@ -17,8 +17,15 @@ export interface DiskEntry {
   readonly capacityBytes: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** A namespace of the machine from its next boot on. The disks of every machine always are. */
+  /** In the machine, now or at its next boot. The disks of every machine always are. */
   readonly attached: boolean;
+  /** Its NVMe namespace id, once it has been attached: see namespace_numbers.ts. The machine's own disks have none here. */
+  readonly nsid?: number | undefined;
+  /**
+   * Not attached, but the controller knows it: the guest has made it or detached it, and may attach, erase or delete it.
+   * A disk that the page has detached is out of the guest's reach.
+   */
+  readonly allocated?: boolean | undefined;
   /** Namespace Globally Unique Identifier: 32 hex digits. */
   readonly nguid: string;
   readonly state: DiskState;

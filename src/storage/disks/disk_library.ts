@@ -22,6 +22,7 @@ import {
 } from "./disk_entry.ts";
 import { openStore, removeStore } from "./disk_kinds.ts";
 import { lockDisk } from "./disk_lock.ts";
+import { freeNsid, MAX_ATTACHED, withNsid } from "./namespace_numbers.ts";
 import { ifAbandoned, underWorkLock } from "./work_lock.ts";
 
 /** An image on a web server that disks can stand on: absolute addresses. */
@@ -35,6 +36,18 @@ export interface DiskSpec {
   /** Default: 512. */
   readonly lbaBytes?: LbaBytes | undefined;
 }
+
+/** What a disk is made of: as DiskSpec, or with what `identify` makes of it, knowing the other entries. */
+type DiskToMake = {
+  readonly kind?: DiskKind | undefined;
+  readonly lbaBytes?: LbaBytes | undefined;
+  readonly base?: BaseImage;
+} & (
+  | { readonly name: string }
+  | {
+      readonly identify: (others: readonly DiskEntry[]) => Pick<DiskEntry, "name" | "nsid" | "allocated">;
+    }
+);
 
 /** A disk that can be copied as it is at one moment: a SnapshotStore, or an open Disk. */
 export type CopySource = Pick<SnapshotStore, "chunkBytes" | "copyTo">;
@@ -89,18 +102,48 @@ export class DiskLibrary {
     return await this.catalogue.update(id, () => ({ name: newName }));
   }
 
-  /** Whether the disk is a namespace of the machine from its next boot on. */
-  async setAttached(name: string, attached: boolean): Promise<DiskEntry> {
+  /** Makes an empty disk that is a namespace, not attached, with an id of its own and a name made of that. */
+  async createNamespace(capacityBytes: number, lbaBytes: LbaBytes): Promise<DiskEntry> {
+    checkCapacity(capacityBytes, lbaBytes);
+    const identify = (others: readonly DiskEntry[]) => {
+      const nsid = freeNsid(others);
+      if (nsid === undefined) throw new CatalogueError("All namespace ids are given away. Delete a disk.");
+      let name = `namespace ${nsid}`;
+      for (let number = 2; others.some(other => other.name === name); number++)
+        name = `namespace ${nsid}-${number}`;
+      return { name, nsid, allocated: true };
+    };
+    return await this.#make({ identify, lbaBytes }, capacityBytes, undefined, async () => {});
+  }
+
+  /**
+   * Whether the disk is in the machine: at its next boot, or, where a DiskSet asks, now. Attaching gives it a namespace
+   * id if it has none. `allocated`: one that is not attached stays within the guest's reach.
+   */
+  async setAttached(name: string, attached: boolean, allocated = false): Promise<DiskEntry> {
     const { id } = await this.catalogue.find(name);
     if (isBuiltIn(id)) throw new CatalogueError(`The ${id} disk is part of every machine.`);
-    return await this.catalogue.update(id, (_, others) => {
-      if (attached && others.filter(other => other.attached && !isBuiltIn(other.id)).length >= MAX_ATTACHED) {
+    const entries = await this.catalogue.revise(entries => {
+      const others = entries.filter(entry => entry.id !== id);
+      const entry = entries.find(each => each.id === id);
+      if (!entry || !isWhole(entry)) throw new CatalogueError("The disk was deleted meanwhile.");
+      if (!attached) return [{ ...entry, attached, allocated }];
+      if (others.filter(other => other.attached && !isBuiltIn(other.id)).length >= MAX_ATTACHED) {
         throw new CatalogueError(
           `A machine takes ${MAX_ATTACHED} disks besides its own two. Detach another one first.`,
         );
       }
-      return { attached };
+      const [numbered, ...giver] = withNsid({ ...entry, attached, allocated: false }, others);
+      if (numbered.nsid === undefined) {
+        throw new CatalogueError(
+          "All namespace ids of the machine are given away, some to disks that Linux has made or detached. Detach or delete one of those first.",
+        );
+      }
+      return [numbered, ...giver];
     });
+    const entry = entries.find(each => each.id === id);
+    if (!entry) throw new CatalogueError("The disk was deleted meanwhile.");
+    return entry;
   }
 
   /**
@@ -251,30 +294,28 @@ export class DiskLibrary {
   }
 
   async #make(
-    {
-      name,
-      kind = "indexeddb",
-      lbaBytes = 512,
-      base,
-    }: Omit<DiskSpec, "kind"> & { readonly kind?: DiskKind | undefined; readonly base?: BaseImage },
+    { kind = "indexeddb", lbaBytes = 512, base, ...naming }: DiskToMake,
     capacityBytes: number,
     chunkBytes: number | undefined,
     fill: (store: DiskStore) => Promise<void>,
   ): Promise<DiskEntry> {
     return await underWorkLock(async work => {
-      const entry = await this.catalogue.add(() => ({
-        id: freshId(name),
-        name,
-        kind,
-        ...(base && { base }),
-        lbaBytes,
-        capacityBytes,
-        createdAt: Date.now(),
-        attached: false,
-        nguid: freshNguid(),
-        state: "incomplete",
-        work,
-      }));
+      const entry = await this.catalogue.add(others => {
+        const named = "identify" in naming ? naming.identify(others) : { name: naming.name };
+        return {
+          id: freshId(named.name),
+          ...named,
+          kind,
+          ...(base && { base }),
+          lbaBytes,
+          capacityBytes,
+          createdAt: Date.now(),
+          attached: false,
+          nguid: freshNguid(),
+          state: "incomplete",
+          work,
+        };
+      });
       try {
         const store = await openStore(entry, { ...geometryOf(entry), ...(chunkBytes && { chunkBytes }) });
         try {
@@ -317,9 +358,6 @@ export class DiskLibrary {
     }
   }
 }
-
-/** As many namespaces as a controller has here, without the machine's own two. */
-export const MAX_ATTACHED = 14;
 
 /**
  * Opens what keeps a disk of the catalogue, and makes it what its entry says: a wiped disk empty, a resized one larger.

@@ -5,6 +5,7 @@ import {
   type DiskMetadata,
   type DiskStore,
   grownMetadata,
+  type LbaBytes,
   type NewDisk,
   type SeedRecord,
 } from "../disk_store.ts";
@@ -113,6 +114,10 @@ export class IndexedDbBackend implements DiskStore {
   recordSeed(seed: SeedRecord): Promise<void> {
     const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
     return this.#describe({ ...geometry, ...seed });
+  }
+
+  setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    return this.#describe({ ...this.#metadata, lbaBytes });
   }
 
   async grow(capacityBytes: number): Promise<void> {

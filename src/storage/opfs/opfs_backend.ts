@@ -4,6 +4,7 @@ import {
   type DiskMetadata,
   type DiskStore,
   grownMetadata,
+  type LbaBytes,
   type NewDisk,
   newMetadata,
   type SeedRecord,
@@ -126,6 +127,10 @@ export class OpfsBackend implements DiskStore, DirectReads {
   async recordSeed(seed: SeedRecord): Promise<void> {
     const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
     this.#describe({ ...geometry, ...seed });
+  }
+
+  async setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    this.#describe({ ...this.#metadata, lbaBytes });
   }
 
   async grow(capacityBytes: number): Promise<void> {

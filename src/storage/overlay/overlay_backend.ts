@@ -169,6 +169,10 @@ export class OverlayBackend implements DiskStore {
     await this.#store.recordSeed(seed);
   }
 
+  async setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    await this.#store.setLbaBytes(lbaBytes);
+  }
+
   async grow(capacityBytes: number): Promise<void> {
     grownMetadata(this.metadata, capacityBytes); // refuses in terms of this disk
     await this.#store.grow(capacityBytes + this.#removed.chunkCount * this.chunkBytes);

@@ -248,6 +248,18 @@ export function describeDiskStore(
       await reopened(store, disk => expect(disk.metadata.lbaBytes).toBe(4096));
     });
 
+    it("changes the logical block size durably, and nothing else", async () => {
+      const store = await open();
+      await store.backend.commit([{ chunk: 1, data: filled(1) }]);
+      await store.backend.recordSeed({ seededSha256: "abc" });
+      await store.backend.setLbaBytes(4096);
+      expect(store.backend.metadata).toMatchObject({ lbaBytes: 4096, seededSha256: "abc" });
+      await reopened(store, async disk => {
+        expect(disk.metadata).toMatchObject({ lbaBytes: 4096, chunkCount: CHUNK_COUNT, seededSha256: "abc" });
+        expect(await disk.read([1])).toEqual([filled(1)]);
+      });
+    });
+
     it("is open until it is closed", async () => {
       const { backend } = await open();
       expect(backend.isOpen).toBe(true);

@@ -1,5 +1,5 @@
 import { type ChunkChange, StorageError, type StorageErrorKind } from "../block_backend.ts";
-import type { DiskMetadata, DiskStore, NewDisk, SeedRecord } from "../disk_store.ts";
+import type { DiskMetadata, DiskStore, LbaBytes, NewDisk, SeedRecord } from "../disk_store.ts";
 
 export type RemoteState = Pick<DiskStore, "chunkBytes" | "chunkCount" | "metadata" | "isOpen">;
 
@@ -8,7 +8,7 @@ export type Call =
   | {
       readonly id: number;
       readonly disk: number;
-      readonly method: "list" | "read" | "commit" | "recordSeed" | "grow" | "close";
+      readonly method: "list" | "read" | "commit" | "recordSeed" | "setLbaBytes" | "grow" | "close";
       readonly args: readonly unknown[];
     };
 
@@ -87,6 +87,9 @@ export class RemoteStore implements DiskStore {
   }
   recordSeed(seed: SeedRecord): Promise<void> {
     return this.#call("recordSeed", seed);
+  }
+  setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
+    return this.#call("setLbaBytes", lbaBytes);
   }
   grow(capacityBytes: number): Promise<void> {
     return this.#call("grow", capacityBytes);
