@@ -107,8 +107,10 @@ export interface DiskStatus {
   /** What storage knows the disk by; never changes. */
   readonly id: string;
   readonly name: string;
-  /** Where the guest finds it: /dev/nvme0n1, /dev/vda, … */
+  /** Where the guest finds it: /dev/nvme0n1, /dev/vda, … Linux numbers the former as it finds them, not by namespace id. */
   readonly path: string;
+  /** Of a namespace of the NVMe controller. */
+  readonly nsid?: number;
   readonly byteLength: number;
   readonly allocatedBytes: number;
   /** Written by the guest, not yet durable. */
@@ -129,8 +131,10 @@ export interface CatalogueDisk {
   readonly usedBytes?: number;
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** In the machine from its next boot on. */
+  /** In the machine, now or at its next boot. */
   readonly attached: boolean;
+  /** Its NVMe namespace id; of one that is not attached only if Linux has made or detached it, and may attach or delete it. */
+  readonly nsid?: number;
   /** Where the guest finds it at present; absent when it is not in the machine. */
   readonly path?: string;
   /** One of the machine's own two disks: they cannot be detached, renamed or deleted, but reset. */
@@ -175,8 +179,12 @@ export interface DiskCatalogue {
    */
   createOnImage(disk: NewDiskOnImage): Promise<void>;
   rename(name: string, newName: string): Promise<void>;
-  /** Attached disks are nvme0n3, n4, … from the next boot on, the oldest first. */
-  attach(name: string): Promise<void>;
+  /**
+   * Puts a disk into the machine, at once when it runs. Resolves to where Linux has found it (/dev/nvme0n3, …), or to
+   * undefined when Linux does not run, or has not found it within some seconds. A disk keeps its namespace id.
+   */
+  attach(name: string): Promise<string | undefined>;
+  /** Takes a disk out of the machine, at once when it runs. Rejects while Linux has it mounted. */
   detach(name: string): Promise<void>;
   /** Makes a disk larger; a running guest sees that at its next boot. */
   resize(name: string, capacityBytes: number): Promise<void>;

@@ -4,6 +4,7 @@ import { isBuiltIn } from "../storage/disks/disk_entry.ts";
 import type {
   CatalogueDisk,
   DiskCatalogue,
+  DiskStatus,
   NewCatalogueDisk,
   NewDiskOnImage,
   TransferOptions,
@@ -18,6 +19,12 @@ export interface CatalogueHost {
   storage(): Promise<Connected<DiskApi> | undefined>;
   /** Has Linux write what it holds in memory, as far as it answers. */
   syncGuest(): Promise<void>;
+  /** The disks that are open. */
+  disks(): Promise<readonly DiskStatus[]>;
+  /** Where Linux finds a namespace that has just come; undefined when it does not find it, or does not answer. */
+  findPath(nsid: number): Promise<string | undefined>;
+  /** How Linux uses a namespace, in its own words; undefined when it does not, or does not answer. */
+  useOf(nsid: number): Promise<string | undefined>;
 }
 
 export class WorkerDiskCatalogue implements DiskCatalogue {
@@ -30,7 +37,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   }
 
   async list(): Promise<readonly CatalogueDisk[]> {
-    const open = await this.#openDisks();
+    const open = await this.#host.disks();
     const listed = await this.#ask(api => api.list(open.map(({ id }) => id)));
     return listed.map(({ entry, usedBytes }): CatalogueDisk => {
       const status = open.find(({ id }) => id === entry.id);
@@ -43,6 +50,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
         createdAt: entry.createdAt,
         attached: entry.attached,
         builtIn: isBuiltIn(entry.id),
+        ...(entry.nsid !== undefined && (entry.attached || entry.allocated) && { nsid: entry.nsid }),
         ...(status && { path: status.path }),
         ...(used !== undefined && { usedBytes: used }),
       };
@@ -63,18 +71,42 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
 
   async rename(name: string, newName: string): Promise<void> {
     await this.#ask(api => api.rename(name, newName));
+    await this.#changed();
   }
 
-  async attach(name: string): Promise<void> {
-    await this.#ask(api => api.setAttached(name, true));
+  async attach(name: string): Promise<string | undefined> {
+    const storage = await this.#host.storage();
+    if (!storage) {
+      await this.#ask(api => api.setAttached(name, true));
+      return undefined;
+    }
+    const nsid = await storage.answer(storage.api.attachDisk(name));
+    return nsid === undefined ? undefined : await this.#host.findPath(nsid);
   }
 
   async detach(name: string): Promise<void> {
-    await this.#ask(api => api.setAttached(name, false));
+    const storage = await this.#host.storage();
+    if (!storage) {
+      await this.#ask(api => api.setAttached(name, false));
+      return;
+    }
+    const { id } = await this.#ask(api => api.find(name));
+    const open = (await this.#host.disks()).find(disk => disk.id === id);
+    if (open?.nsid !== undefined && !isBuiltIn(id)) await this.#prepareDetach(name, open.nsid);
+    await storage.answer(storage.api.detachDisk(name));
+  }
+
+  /** Linux writes what it holds, and must not have the disk mounted. */
+  async #prepareDetach(name: string, nsid: number): Promise<void> {
+    await this.#host.syncGuest();
+    const use = await this.#host.useOf(nsid);
+    if (use === undefined) return;
+    throw new Error(`Disk “${name}” is in use in Linux: ${use}. Unmount it there first.`);
   }
 
   async resize(name: string, capacityBytes: number): Promise<void> {
     await this.#ask(api => api.resize(name, capacityBytes));
+    await this.#changed();
   }
 
   async wipe(name: string): Promise<void> {
@@ -85,6 +117,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
   async remove(name: string): Promise<void> {
     await this.#refuseIfOpen(name, "deleted");
     await this.#ask(api => api.remove(name));
+    await this.#changed();
   }
 
   async importImage(
@@ -123,19 +156,18 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
 
   async #refuseIfOpen(name: string, done: string): Promise<void> {
     if (!(await this.#isOpen(name))) return;
-    throw new Error(
-      `Disk “${name}” is in this machine and cannot be ${done} now. Detach it and reset the machine first.`,
-    );
+    throw new Error(`Disk “${name}” is in this machine and cannot be ${done} now. Detach it first.`);
+  }
+
+  /** The machine may have the disk among those that Linux could attach. */
+  async #changed(): Promise<void> {
+    const storage = await this.#host.storage();
+    await storage?.answer(storage.api.catalogueChanged());
   }
 
   async #isOpen(name: string): Promise<boolean> {
     const { id } = await this.#ask(api => api.find(name));
-    return (await this.#openDisks()).some(disk => disk.id === id);
-  }
-
-  async #openDisks() {
-    const storage = await this.#host.storage();
-    return storage ? await storage.answer(storage.api.status()) : [];
+    return (await this.#host.disks()).some(disk => disk.id === id);
   }
 
   /** Runs a job that the options may cancel. */

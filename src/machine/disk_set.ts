@@ -1,18 +1,18 @@
-import type { Namespace, NamespaceInfo } from "../devices/nvme/namespace.ts";
+import type { NamespaceStore } from "../devices/nvme/namespace_store.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { BlockDevice } from "../storage/block_device.ts";
 import { type Disk, wipeDisk } from "../storage/disks/disk.ts";
 import { type DiskEntry, isBuiltIn, isWhole } from "../storage/disks/disk_entry.ts";
-import { DiskLibrary, MAX_ATTACHED } from "../storage/disks/disk_library.ts";
+import { DiskLibrary } from "../storage/disks/disk_library.ts";
+import { numberAttached } from "../storage/disks/namespace_numbers.ts";
 import { seedDisk } from "../storage/disks/seed.ts";
+import type { DiskStatus } from "./api.ts";
 import { virtioIdentity } from "./identity.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
+import { geometry, MachineNamespaces } from "./machine_namespaces.ts";
 import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } from "./open_disks.ts";
-import type { DiskApi, DiskConfig, OpenMode } from "./protocol.ts";
+import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
-
-/** The namespaces before are the machine's own. */
-const FIRST_ATTACHED_NSID = 3;
 
 /** The disks of a machine, in the worker that serves its I/O. */
 export class DiskSet implements DiskApi {
@@ -21,6 +21,13 @@ export class DiskSet implements DiskApi {
   readonly #library = new DiskLibrary();
   readonly #jobs = new Jobs();
   #cleanedUp = false;
+  #onStolen = () => {};
+  readonly #namespaces = new MachineNamespaces({
+    library: this.#library,
+    disks: this.#disks,
+    oneByOne: change => this.#oneByOne(change),
+    onStolen: () => this.#onStolen(),
+  });
 
   /** Calls that change what is open come one after the other, however they overlap. */
   #last: Promise<unknown> = Promise.resolve();
@@ -52,8 +59,8 @@ export class DiskSet implements DiskApi {
   }
 
   async #openAll(configs: readonly DiskConfig[], mode: OpenMode, onStolen: () => void) {
-    // The machine's own disks do not need the catalogue.
-    const entries = await this.#library.catalogue.entries().catch(messageOf);
+    this.#onStolen = onStolen;
+    const entries = await this.#entries(mode);
     const results = await Promise.allSettled(
       configs.map(async config => {
         const before = this.#disks.get(config.name);
@@ -71,17 +78,35 @@ export class DiskSet implements DiskApi {
     }
     const opened = results.flatMap(result => (result.status === "fulfilled" ? [result.value] : []));
     const notices = await this.#openAttached(configs, entries, mode, onStolen);
+    this.#namespaces.opened(typeof entries === "string" ? [] : entries, mode.readOnly);
     if (typeof entries !== "string" && !mode.readOnly) this.#tidy(opened, entries);
     const attached = [...this.#disks.values()].filter(disk => !opened.includes(disk));
     return {
       disks: [...opened, ...attached].map(each => ({
-        ...(each.role.on === "nvme"
-          ? { namespace: namespaceInfo(each.role.nsid, each) }
-          : { virtio: virtioInfo(each.role.on, each) }),
+        ...(each.role.on !== "nvme" && { virtio: virtioInfo(each.role.on, each) }),
         seeded: each.disk.seededSha256 !== undefined,
       })),
       notices,
     };
+  }
+
+  /**
+   * The catalogue, its attached disks with their namespace ids; or why it cannot be read, which the machine's own disks
+   * do not need.
+   */
+  async #entries({ readOnly }: OpenMode): Promise<readonly DiskEntry[] | string> {
+    const { catalogue } = this.#library;
+    try {
+      const entries = await catalogue.entries();
+      const numbered = numberAttached(entries);
+      if (numbered.length === 0 || readOnly) return entries;
+      // Where that cannot be kept, it comes out the same the next time.
+      return await catalogue
+        .revise(numberAttached)
+        .catch(() => entries.map(entry => numbered.find(({ id }) => id === entry.id) ?? entry));
+    } catch (error) {
+      return messageOf(error);
+    }
   }
 
   /** Opens the attached disks of the catalogue and closes those that are no more. Resolves to what the user must know. */
@@ -111,12 +136,12 @@ export class DiskSet implements DiskApi {
       return notices;
     }
     const results = await Promise.allSettled(
-      wanted.map(async (entry, index) => {
+      wanted.map(async entry => {
         const { catalogue } = this.#library;
         const before = this.#disks.get(entry.id);
         this.#disks.delete(entry.id);
-        const nsid = FIRST_ATTACHED_NSID + index;
-        const attached = await openCatalogueDisk(catalogue, entry, nsid, before, { steal, onStolen });
+        if (entry.nsid === undefined) throw new Error("All namespace ids are given away.");
+        const attached = await openCatalogueDisk(catalogue, entry, entry.nsid, before, { steal, onStolen });
         this.#disks.set(entry.id, attached);
       }),
     );
@@ -134,6 +159,12 @@ export class DiskSet implements DiskApi {
     const missing = opened.filter(({ disk }) => !entries.some(({ id }) => id === disk.name));
     const { catalogue } = this.#library;
     const tidying = async () => {
+      // A format that was interrupted, or the catalogue that could not be changed then.
+      for (const each of this.#disks.values()) {
+        const entry = entryOf(entries, each.disk.name);
+        if (entry && entry.lbaBytes !== each.disk.describe().lbaBytes)
+          await this.#namespaces.recordLbaBytes(each);
+      }
       if (missing.length > 0) await catalogue.adopt(missing.map(entryOfBuiltIn));
       await this.#library.cleanUp();
       await this.#library.adopt();
@@ -154,7 +185,7 @@ export class DiskSet implements DiskApi {
       return {
         id: disk.name,
         name,
-        path: role.on === "nvme" ? `/dev/nvme0n${role.nsid}` : scratchPaths[role.on],
+        ...this.#place(role),
         byteLength: capacityBytes,
         allocatedBytes: counters.allocatedBytes,
         dirtyBytes: counters.dirtyBytes,
@@ -162,6 +193,15 @@ export class DiskSet implements DiskApi {
         ...failureOf(name, disk),
       };
     });
+  }
+
+  /** Where the guest finds a disk, as far as that can be told without it: Linux counts namespaces as it finds them. */
+  #place(role: DiskRole): Pick<DiskStatus, "path" | "nsid"> {
+    if (role.on !== "nvme") return { path: scratchPaths[role.on] };
+    const before = [...this.#disks.values()].filter(
+      other => other.role.on === "nvme" && other.role.nsid <= role.nsid,
+    );
+    return { path: `/dev/nvme0n${before.length}`, nsid: role.nsid };
   }
 
   async #wipe(names: readonly string[]) {
@@ -175,18 +215,27 @@ export class DiskSet implements DiskApi {
   }
 
   async #close() {
+    this.#namespaces.closed();
     const closing = Array.from(this.#disks.values(), ({ disk }) => disk.close());
     this.#disks.clear();
     await Promise.all(closing);
   }
 
-  /** The open disks that are namespaces of the controller. */
-  namespaces(): Namespace[] {
-    return Array.from(this.#disks.values()).flatMap(attached =>
-      attached.role.on === "nvme"
-        ? [{ ...namespaceInfo(attached.role.nsid, attached), disk: attached.disk.cache }]
-        : [],
-    );
+  /** The disks as the controller's namespaces. */
+  get namespaces(): NamespaceStore {
+    return this.#namespaces;
+  }
+
+  attachDisk(name: string) {
+    return this.#namespaces.attachByName(name);
+  }
+
+  detachDisk(name: string) {
+    return this.#namespaces.detachByName(name);
+  }
+
+  catalogueChanged() {
+    return this.#namespaces.refresh();
   }
 
   /** The open disk that hangs on a virtio device. */
@@ -233,9 +282,9 @@ export class DiskSet implements DiskApi {
 const entryOf = (entries: readonly DiskEntry[] | string, id: string): DiskEntry | undefined =>
   typeof entries === "string" ? undefined : entries.find(entry => entry.id === id);
 
-/** The disks besides the machine's own that are in the machine, in the order of their namespaces. */
+/** The disks besides the machine's own that are in the machine. */
 const attachedOf = (entries: readonly DiskEntry[]): DiskEntry[] =>
-  entries.filter(entry => entry.attached && isWhole(entry) && !isBuiltIn(entry.id)).slice(0, MAX_ATTACHED);
+  entries.filter(entry => entry.attached && isWhole(entry) && !isBuiltIn(entry.id));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -250,15 +299,10 @@ function failureOf(name: string, disk: Disk): { readonly failure?: string } {
   };
 }
 
-function geometry({ disk, capacityBytes }: Attached) {
-  const { lbaBytes } = disk.describe();
-  return { lbaShift: Math.log2(lbaBytes), blocks: capacityBytes / lbaBytes };
-}
-
-function namespaceInfo(nsid: number, attached: Attached): NamespaceInfo {
-  return { nsid, ...geometry(attached), nguid: attached.nguid };
-}
-
 function virtioInfo(on: "virtio-blk" | "virtio-scsi", attached: Attached): VirtioDiskInfo {
-  return { ...virtioIdentity, type: on === "virtio-blk" ? "block" : "scsi", ...geometry(attached) };
+  return {
+    ...virtioIdentity,
+    type: on === "virtio-blk" ? "block" : "scsi",
+    ...geometry(attached.capacityBytes, attached.disk.describe().lbaBytes),
+  };
 }

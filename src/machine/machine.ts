@@ -23,6 +23,7 @@ import { ConsoleWatch } from "./console_watch.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
 import { DriveHealth, type Memory } from "./drive_health.ts";
 import { FaultInjection } from "./fault_injection.ts";
+import { GuestDiskNames } from "./guest_disk_names.ts";
 import { ImageStore } from "./images.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
@@ -114,6 +115,14 @@ class WorkerMachine implements Machine {
       this.slowMotion.resume();
       if (this.#state === "running") await answered(this.exec("sync"));
     },
+    disks: () => this.disks(),
+    findPath: nsid => this.#guestNames.find(nsid),
+    useOf: nsid => this.#guestNames.useOf(nsid),
+  });
+  readonly #guestNames = new GuestDiskNames(async command => {
+    if (this.#state !== "running") return undefined;
+    const asking = this.exec(command);
+    return (await answered(asking)) ? (await asking.catch(() => undefined))?.output : undefined;
   });
   readonly #health: DriveHealth;
   readonly #ownership = new Ownership(() => this.#handOver());
@@ -171,6 +180,7 @@ class WorkerMachine implements Machine {
     });
     const life: Life = { timeline };
     this.#life = life;
+    this.#guestNames.forget();
     this.#setState("booting");
     this.#boot(life).catch(error => {
       if (life === this.#life) this.#fail(error);
@@ -257,7 +267,13 @@ class WorkerMachine implements Machine {
 
   async disks(): Promise<readonly DiskStatus[]> {
     const storage = await this.#storage();
-    const disks = (await storage?.answer(storage.api.status())) ?? [];
+    const disks = ((await storage?.answer(storage.api.status())) ?? []).map(disk => {
+      const path = disk.nsid === undefined ? undefined : this.#guestNames.pathOf(disk.nsid);
+      return path === undefined ? disk : { ...disk, path };
+    });
+    if (this.#state === "running") {
+      void this.#guestNames.refresh(disks.flatMap(({ nsid }) => nsid ?? []));
+    }
     const failure = disks.find(disk => disk.failure !== undefined)?.failure;
     if (failure !== this.#lastFailure) this.#emit("unsaved", failure);
     this.#lastFailure = failure;

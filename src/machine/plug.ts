@@ -40,7 +40,6 @@ export function plugNvme(
     memory,
     shared: states.nvme,
     identity,
-    namespaces: config.disks.flatMap(({ namespace }) => namespace ?? []),
     msixVectors,
     shadowDoorbells: config.shadowDoorbells,
     clock: () => performance.timeOrigin + performance.now(),

@@ -1,7 +1,6 @@
 /** What the page's facade (machine.ts) asks of the two workers, over comlink. Nothing per-I/O goes this way. */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type { ArmedRule, FaultReport } from "../devices/nvme/faults/rules.ts";
-import type { NamespaceInfo } from "../devices/nvme/namespace.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { DiskEntry } from "../storage/disks/disk_entry.ts";
 import type { BaseImage, DiskSpec, Imported } from "../storage/disks/disk_library.ts";
@@ -69,8 +68,7 @@ export interface DiskConfig {
 }
 
 export interface OpenedDisk {
-  /** One of the two, as its role is. */
-  readonly namespace?: NamespaceInfo;
+  /** For the disk of a virtio device. Those that are namespaces are published by the serving side. */
   readonly virtio?: VirtioDiskInfo;
   /** Holds data or has been seeded. */
   readonly seeded: boolean;
@@ -121,6 +119,15 @@ export interface DiskApi extends DiskCopying {
    * copies do not fit. `onStolen` is called when another tab has taken one away.
    */
   open(disks: readonly DiskConfig[], mode: OpenMode, onStolen: () => void): Promise<OpenedDisks>;
+  /**
+   * Puts a disk of the catalogue into the machine, for good. Resolves to its namespace id, or to undefined when it
+   * comes at the next boot. Rejects when it cannot be opened; then it is not attached.
+   */
+  attachDisk(name: string): Promise<number | undefined>;
+  /** Takes a disk out of the machine. Rejects, and it stays, when what was written could not be saved. */
+  detachDisk(name: string): Promise<void>;
+  /** Disks that are not open were renamed, resized or deleted: the guest may see some of them. */
+  catalogueChanged(): Promise<void>;
   /** Writes the shipped image to a disk that has none yet. */
   seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
   status(): Promise<DiskStatus[]>;

@@ -56,7 +56,7 @@ export function createServers(
   const now = () => performance.now();
   const virtioDisk = disks.virtioDisk();
   return {
-    nvme: new IoServer({ ...common, shared: nvme, namespaces: disks.namespaces(), now }),
+    nvme: new IoServer({ ...common, shared: nvme, store: disks.namespaces, now }),
     virtio: virtio && virtioDisk && new VirtioServer({ ...common, shared: virtio, ...virtioDisk }),
   };
 }

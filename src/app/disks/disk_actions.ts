@@ -23,22 +23,20 @@ export function actionsOf(disk: CatalogueDisk, catalogue: DiskCatalogue, transfe
   const attach: DiskAction = attached
     ? {
         label: "Detach",
-        title: "Takes the disk out of the machine at the next boot",
+        title: "Takes the disk out of the machine",
         async run() {
           await catalogue.detach(name);
-          return inMachine
-            ? `“${name}” leaves the machine at its next reset.`
-            : `“${name}” stays out of the machine.`;
+          return inMachine ? `“${name}” has left the machine.` : `“${name}” stays out of the machine.`;
         },
       }
     : {
         label: "Attach",
-        title: "Puts the disk into the machine at the next boot",
+        title: "Puts the disk into the machine",
         async run() {
-          await catalogue.attach(name);
-          return inMachine
-            ? `“${name}” stays in the machine.`
-            : `“${name}” is in the machine from its next reset on.`;
+          const path = await catalogue.attach(name);
+          return path === undefined
+            ? `“${name}” is attached: it is there when Linux looks for disks next.`
+            : `“${name}” is in the machine: Linux calls it ${path}.`;
         },
       };
   const exportIt: DiskAction = {

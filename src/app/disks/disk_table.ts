@@ -49,9 +49,11 @@ export function diskTable(
   return element("table", { class: "disk-table" }, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
-/** Where the guest sees the disk, and what the next boot changes about that. */
-function place({ path, attached, builtIn }: CatalogueDisk): string {
-  if (builtIn) return path ?? "in every machine";
-  if (path !== undefined) return attached ? path : `${path} until the next reset`;
-  return attached ? "from the next reset on" : "not attached";
+/** Where the guest sees the disk, or could. */
+function place({ path, attached, builtIn, nsid }: CatalogueDisk): string {
+  if (path !== undefined) return path;
+  if (builtIn) return "in every machine";
+  if (attached) return "from the next start on";
+  // Linux has detached it, and can attach it by itself (nvme attach-ns).
+  return nsid === undefined ? "not attached" : `detached by Linux (namespace ${nsid})`;
 }

@@ -16,10 +16,12 @@ export class FakeCatalogue implements DiskCatalogue {
     disk({
       name: "photos of 2015",
       path: "/dev/nvme0n3",
-      attached: false,
+      nsid: 3,
+      attached: true,
       lbaBytes: 4096,
       usedBytes: 3.2 * gib,
     }),
+    disk({ name: "namespace 4", nsid: 4, usedBytes: 2 ** 20 }),
     disk({ name: "debian-12", attached: true, kind: "opfs", capacityBytes: 64 * gib, usedBytes: 1.1 * gib }),
     disk({ name: "alpine base image", kind: "http", usedBytes: 5 * 2 ** 20 }),
   ];
@@ -44,11 +46,19 @@ export class FakeCatalogue implements DiskCatalogue {
   }
 
   async attach(name: string) {
-    this.#change(name, { attached: true });
+    const used = this.#disks.map(({ path }) => path);
+    const nsid = [3, 4, 5, 6, 7].find(number => !used.includes(`/dev/nvme0n${number}`)) ?? 8;
+    this.#change(name, { attached: true, nsid, path: `/dev/nvme0n${nsid}` });
+    return `/dev/nvme0n${nsid}`;
   }
 
   async detach(name: string) {
-    this.#change(name, { attached: false });
+    if (name.includes("photos")) {
+      throw new Error(`Disk “${name}” is in use in Linux: /dev/nvme0n3 /mnt. Unmount it there first`);
+    }
+    this.#disks = this.#disks.map(({ path, ...other }) =>
+      other.name === name ? { ...other, attached: false } : { ...other, ...(path !== undefined && { path }) },
+    );
   }
 
   async resize(name: string, capacityBytes: number) {

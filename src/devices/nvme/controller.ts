@@ -13,7 +13,6 @@ import { ControllerFaults, type FaultableController } from "./faults/controller_
 import { Health } from "./health.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import { type AdminQueueLocation, Lifecycle } from "./lifecycle.ts";
-import type { NamespaceInfo } from "./namespace.ts";
 import { publishQueues } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, type SharedState } from "./shared_state.ts";
@@ -36,7 +35,6 @@ export interface ControllerOptions {
   readonly shared: SharedState;
   readonly host: ControllerHost;
   readonly identity: ControllerIdentity;
-  readonly namespaces: readonly NamespaceInfo[];
   /** MSI-X vectors of the function; with none there is the pin, whose only vector is 0. */
   readonly msixVectors: number;
   readonly shadowDoorbells: ShadowExtension;

@@ -5,6 +5,35 @@ import { CommonControl, SharedDeviceState, type SharedLayout } from "../shared_d
 
 /** I/O queue pairs; queue ids run from 1 to this number. Queue 0, the admin queue, is the vCPU thread's alone. */
 export const MAX_IO_QUEUES = 16;
+/** Namespaces that a subsystem can have; their ids run from 1 to this number. */
+export const MAX_NAMESPACES = 16;
+
+/** Words of each namespace that is allocated or was: written by the server between two steps of NAMESPACE_SEQUENCE. */
+export const NamespaceWord = {
+  /** NamespaceState. */
+  STATE: 0,
+  /** log2 of the logical block size, and the size in logical blocks. */
+  LBA_SHIFT: 1,
+  BLOCKS_LOW: 2,
+  BLOCKS_HIGH: 3,
+  /** Its NGUID, four words, the first hex digits in the first one's high bits. */
+  NGUID: 4,
+  /** Goes up by one when it is attached, detached, or its Identify data change. */
+  CHANGES: 8,
+} as const;
+export const NAMESPACE_WORDS = 9;
+
+export const NamespaceState = {
+  /** There is no namespace of this id. */
+  ABSENT: 0,
+  /** Allocated, not attached. */
+  DETACHED: 1,
+  ATTACHED: 2,
+} as const;
+
+/** What the vCPU side can ask the serving side to do about namespaces. */
+export const NamespaceOperation = { create: 1, delete: 2, attach: 3, detach: 4, format: 5 } as const;
+export type NamespaceOperation = (typeof NamespaceOperation)[keyof typeof NamespaceOperation];
 
 const OWN = CommonControl.FIRST;
 /** Words of Control.HEALTH. */
@@ -12,6 +41,8 @@ export const HEALTH_WORDS = 12;
 const SANITIZE_WORDS = OWN + 13 + HEALTH_WORDS;
 const SELF_TEST_WORDS = SANITIZE_WORDS + 5;
 const ABORT_WORDS = SELF_TEST_WORDS + 11;
+const NAMESPACES = ABORT_WORDS + 4 + MAX_NAMESPACES;
+const REQUESTS = NAMESPACES + 3 + MAX_NAMESPACES * NAMESPACE_WORDS;
 /** Controller-wide words (indices of 32-bit words). */
 export const Control = {
   ...CommonControl,
@@ -67,6 +98,25 @@ export const Control = {
   ABORT_DONE: ABORT_WORDS + 3,
   /** Server: KiB that namespace 1, 2, … take (thin provisioning). */
   ALLOCATED_KIB: ABORT_WORDS + 4,
+  /** Server: goes up by one before and after it changes the three that follow: odd meanwhile (namespace_table.ts). */
+  NAMESPACE_SEQUENCE: NAMESPACES,
+  /** Server: highest namespace id that there can be (NN); MiB that new namespaces could take. */
+  HIGHEST_NSID: NAMESPACES + 1,
+  UNALLOCATED_MIB: NAMESPACES + 2,
+  /** Server: NAMESPACE_WORDS words of namespace 1, 2, … */
+  NAMESPACE_TABLE: NAMESPACES + 3,
+  /** vCPU: goes up by one at each request about namespaces, after what it is (NamespaceOperation) and is about. */
+  NAMESPACE_REQUEST: REQUESTS,
+  REQUEST_OPERATION: REQUESTS + 1,
+  REQUEST_NSID: REQUESTS + 2,
+  /** log2 of the logical block size, and size in logical blocks, of a namespace to be created or formatted. */
+  REQUEST_LBA_SHIFT: REQUESTS + 3,
+  REQUEST_BLOCKS_LOW: REQUESTS + 4,
+  REQUEST_BLOCKS_HIGH: REQUESTS + 5,
+  /** Server: the request it has finished, after the command's status and dword 0. */
+  REQUEST_ACK: REQUESTS + 6,
+  REQUEST_STATUS: REQUESTS + 7,
+  REQUEST_RESULT: REQUESTS + 8,
 } as const;
 
 /** vCPU: whether I/O may be executed, as far as Sanitize is concerned (NVMe 1.4, section 8.15). */
@@ -87,8 +137,7 @@ export const SelfTestResult = {
 } as const;
 /** Segments of a self-test (section 8.11): those that there are here. */
 export const SelfTestSegment = { ram: 1, media: 7 } as const;
-export const MAX_NAMESPACES = 16;
-const CONTROL_WORDS = Control.ALLOCATED_KIB + MAX_NAMESPACES;
+const CONTROL_WORDS = REQUESTS + 9;
 
 /** Words of each I/O submission queue. */
 export const SqWord = {

@@ -5,26 +5,27 @@ import type { CompletionQueues } from "../completion_queues.ts";
 import type { ControllerFaults } from "../faults/controller_faults.ts";
 import { FaultEffect } from "../faults/fault_effect.ts";
 import type { Health } from "../health.ts";
-import type { NamespaceInfo } from "../namespace.ts";
+import { NamespaceTable } from "../namespace_table.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
-import { Control, SelfTestResult, type SharedState } from "../shared_state.ts";
+import { Control, NamespaceOperation, SelfTestResult, type SharedState } from "../shared_state.ts";
 import { ErrorLocation } from "../spec/error_location.ts";
-import { FeatureId } from "../spec/features.ts";
+import { FeatureId, LogPageId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { PostGate } from "../stepper.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
-import { AbortCommands } from "./abort.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
 import { AsyncEvent, AsyncEvents } from "./async_events.ts";
+import { ChangedNamespaces } from "./changed_namespaces.ts";
 import { type AdminCommandEntry, adminCommands } from "./commands.ts";
+import { DeferredCommands } from "./deferred_commands.ts";
 import { ErrorLog } from "./error_log.ts";
 import { arbitrationBurst, Features } from "./features.ts";
-import { FormatState } from "./format_state.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { LogSources } from "./log_pages.ts";
+import type { NamespaceRequest } from "./namespace_requests.ts";
 import { SanitizeOperation } from "./sanitize.ts";
 import { SelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
@@ -34,7 +35,6 @@ export interface AdminExecutorOptions {
   readonly memory: GuestMemory;
   readonly shared: SharedState;
   readonly identity: ControllerIdentity;
-  readonly namespaces: readonly NamespaceInfo[];
   readonly msixVectors: number;
   readonly shadowDoorbells: ShadowExtension;
   readonly completionQueues: CompletionQueues;
@@ -62,18 +62,19 @@ export class AdminExecutor implements AdminServices {
   readonly memory: GuestMemory;
   readonly trace: Tracer;
   readonly identity: ControllerIdentity;
-  readonly namespaces: readonly NamespaceInfo[];
+  readonly namespaces: NamespaceTable;
   readonly oacs: number;
   readonly msixVectors: number;
   readonly maxTransferBytes = MAX_TRANSFER_BYTES;
   readonly completionQueues: CompletionQueues;
+  readonly submissionQueues: SubmissionQueues;
   readonly errorLog: ErrorLog;
   readonly #options: AdminExecutorOptions;
   readonly #shared: SharedState;
   readonly #commands: ReadonlyMap<number, AdminCommandEntry>;
   readonly #transfer: HostTransfer;
-  readonly #format: FormatState;
-  readonly #aborts: AbortCommands;
+  readonly #deferred: DeferredCommands;
+  readonly #changedNamespaces = new ChangedNamespaces();
   readonly selfTest: SelfTest;
   readonly sanitizer: SanitizeOperation;
   readonly #keepAlive = new KeepAlive();
@@ -88,17 +89,17 @@ export class AdminExecutor implements AdminServices {
     this.memory = options.memory;
     this.trace = options.shared.vcpuTrace;
     this.identity = options.identity;
-    this.namespaces = options.namespaces;
+    this.namespaces = new NamespaceTable(options.shared);
     this.msixVectors = options.msixVectors;
     this.completionQueues = options.completionQueues;
+    this.submissionQueues = options.submissionQueues;
     this.errorLog = new ErrorLog(options.health);
     this.#options = options;
     this.#shared = options.shared;
     this.#commands = adminCommands(options);
     this.oacs = [...this.#commands.values()].reduce((bits, { oacs }) => bits | oacs, 0);
     this.#transfer = new HostTransfer(options.memory, options.memoryWritten);
-    this.#format = new FormatState(options.shared);
-    this.#aborts = new AbortCommands(options.shared);
+    this.#deferred = new DeferredCommands(options.shared, options.notifyServer);
     this.selfTest = new SelfTest(options.shared, options.health, options.now);
     this.sanitizer = new SanitizeOperation(options.shared, options.health);
     this.features = this.#newFeatures();
@@ -112,7 +113,7 @@ export class AdminExecutor implements AdminServices {
 
   /** Does a command wait for the serving side? Queue deletions are SubmissionQueues' to know. */
   get isBusy(): boolean {
-    return this.#format.isAwaited || this.#aborts.isAwaited;
+    return this.#deferred.areAwaited;
   }
 
   /** The controller is enabled. */
@@ -123,8 +124,8 @@ export class AdminExecutor implements AdminServices {
   /** A controller reset: the queue, the features and the commands that wait are gone. */
   reset(): void {
     this.#queue = undefined;
-    this.#format.forget();
-    this.#aborts.forget();
+    this.#deferred.forget();
+    this.#changedNamespaces.clear();
     this.selfTest.reset();
     this.#options.faults.forgetCommands();
     this.features = this.#newFeatures();
@@ -133,11 +134,9 @@ export class AdminExecutor implements AdminServices {
 
   /** Commands that were announced, and those that have waited for the serving side. */
   run(): void {
-    this.#options.submissionQueues.takeDeletions(this.completionQueues, cid =>
-      this.#complete(cid, Status.success, 0),
-    );
-    this.#takeFormat();
-    this.#takeAbort();
+    this.submissionQueues.takeDeletions(this.completionQueues, cid => this.#complete(cid, Status.success, 0));
+    this.#refreshNamespaces();
+    this.#takeDeferred();
     this.selfTest.take();
     const sanitized = this.sanitizer.take();
     if (sanitized) this.asyncEvents.report(sanitized);
@@ -149,7 +148,7 @@ export class AdminExecutor implements AdminServices {
       const result = faults.isArmed ? this.#executeFaulted(command) : this.#execute(command);
       this.#answer(command, result);
     }
-    if (this.#aborts.ask()) this.#options.notifyServer();
+    if (this.#deferred.aborts.ask()) this.#options.notifyServer();
   }
 
   #fetch(queue: AdminQueue): AdminCommand | undefined {
@@ -177,20 +176,22 @@ export class AdminExecutor implements AdminServices {
     return entry.execute(this, command);
   }
 
-  #takeFormat(): void {
-    const finished = this.#format.take();
-    if (!finished) return;
-    const { cid, status, nsid } = finished;
-    this.#complete(cid, status, 0);
-    if (status !== Status.success) this.errorLog.add(0, cid, status, nsid);
+  /** Commands that have waited for the serving side. */
+  #takeDeferred(): void {
+    for (let answer = this.#deferred.take(); answer; answer = this.#deferred.take()) {
+      const { cid, status, result, nsid } = answer;
+      // What the command has done to namespaces was published before its answer, and so was the completion of a command
+      // that it has aborted: the host sees them first.
+      this.#refreshNamespaces();
+      this.#options.postCompletions();
+      this.#complete(cid, status, result);
+      if (status !== Status.success) this.errorLog.add(0, cid, status, nsid);
+    }
   }
 
-  #takeAbort(): void {
-    const answered = this.#aborts.take();
-    if (!answered) return;
-    // The host sees the command's completion before that of its Abort.
-    this.#options.postCompletions();
-    this.#complete(answered.cid, Status.success, answered.aborted ? 0 : 1);
+  /** Namespaces that came, went or changed, by whomever. */
+  #refreshNamespaces(): void {
+    this.#changedNamespaces.add(this.namespaces.refresh(), this.features, this.asyncEvents);
   }
 
   #complete(cid: number, status: StatusCode, result: number): void {
@@ -245,6 +246,7 @@ export class AdminExecutor implements AdminServices {
     return {
       counters: this.#shared.counters,
       errorLog: this.errorLog,
+      changedNamespaces: this.#changedNamespaces,
       firmwareRevision: this.identity.firmwareRevision,
       health: this.#options.health,
       selfTest: this.selfTest,
@@ -255,24 +257,24 @@ export class AdminExecutor implements AdminServices {
     };
   }
 
-  allocatedBytes(nsid: number): number {
-    return this.#shared.getControl(Control.ALLOCATED_KIB + nsid - 1) * 1024;
+  manageNamespace(cid: number, request: NamespaceRequest): void {
+    if (request.operation === NamespaceOperation.format) {
+      this.selfTest.abortOf(request.nsid, SelfTestResult.abortedByFormat);
+    }
+    this.#deferred.namespaces.submit(cid, request);
+  }
+
+  logPageRead(id: number): void {
+    if (id === LogPageId.changedNamespaces) this.#changedNamespaces.read(this.asyncEvents);
+    this.asyncEvents.logPageRead(id);
+  }
+
+  receiveFromHost(command: AdminCommand, bytes: number): Uint8Array<ArrayBuffer> | StatusCode {
+    return this.#transfer.receive(command, bytes);
   }
 
   sendToHost(command: AdminCommand, data: Uint8Array): StatusCode {
     return this.#transfer.send(command, data);
-  }
-
-  submissionQueueExists(qid: number): boolean {
-    return this.#options.submissionQueues.exists(qid);
-  }
-
-  startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void {
-    this.#options.submissionQueues.start(qid, base, entries, cqid);
-  }
-
-  stopSubmissionQueue(qid: number, cid: number): boolean {
-    return this.#options.submissionQueues.stop(qid, cid);
   }
 
   resetShadow(kind: "sq" | "cq", qid: number): void {
@@ -282,18 +284,18 @@ export class AdminExecutor implements AdminServices {
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode {
     const { shadows, notifyServer } = this.#options;
     const status = shadows.enable(shadowPage, eventIdxPage, this.completionQueues.io, qid =>
-      this.submissionQueueExists(qid),
+      this.submissionQueues.exists(qid),
     );
     if (status === Status.success) notifyServer();
     return status;
   }
 
   startAbort(command: AdminCommand): boolean {
-    return this.#aborts.add(command);
+    return this.#deferred.aborts.add(command);
   }
 
   startFormat(nsid: number, cid: number): boolean {
-    if (!this.#format.start(nsid, cid)) return false;
+    if (!this.#deferred.format.start(nsid, cid)) return false;
     this.selfTest.abortOf(nsid, SelfTestResult.abortedByFormat);
     this.#options.notifyServer();
     return true;
@@ -306,7 +308,7 @@ export class AdminExecutor implements AdminServices {
   }
 
   startSanitize(cdw10: number): StatusCode {
-    if (this.#format.isRunning) return Status.formatInProgress;
+    if (this.#deferred.format.isRunning) return Status.formatInProgress;
     const status = this.sanitizer.start(cdw10);
     if (status !== Status.success) return status;
     this.selfTest.abort(SelfTestResult.abortedBySanitize);

@@ -4,16 +4,18 @@ import type { GuestMemory } from "../../guest_memory.ts";
 import { CompletionQueue } from "../completion_queue.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
 import { isTailBehind } from "../doorbells.ts";
-import type { NamespaceInfo } from "../namespace.ts";
+import type { NamespaceTable } from "../namespace_table.ts";
 import { mapPrp } from "../prp.ts";
 import { SQE_BYTES } from "../spec/entries.ts";
 import { MAX_TRANSFER_BYTES, PAGE_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
+import type { SubmissionQueues } from "../submission_queues.ts";
 import { type AdminCommand, fetchAdminCommand } from "./admin_command.ts";
 import type { AsyncEvents } from "./async_events.ts";
 import type { Features } from "./features.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import type { LogSources } from "./log_pages.ts";
+import type { NamespaceRequest } from "./namespace_requests.ts";
 import type { SanitizeOperation } from "./sanitize.ts";
 import type { SelfTest } from "./self_test.ts";
 
@@ -22,7 +24,7 @@ export interface AdminServices {
   readonly memory: GuestMemory;
   readonly trace: Tracer;
   readonly identity: ControllerIdentity;
-  readonly namespaces: readonly NamespaceInfo[];
+  readonly namespaces: NamespaceTable;
   /** Optional Admin Command Support, of the commands that there are. */
   readonly oacs: number;
   readonly features: Features;
@@ -31,14 +33,10 @@ export interface AdminServices {
   readonly msixVectors: number;
   readonly maxTransferBytes: number;
   readonly completionQueues: CompletionQueues;
+  readonly submissionQueues: SubmissionQueues;
   readonly ioQueuesExist: boolean;
   /** Does CC have the entry sizes of the NVM command set (IOSQES, IOCQES)? */
   readonly entrySizesAreSet: boolean;
-  allocatedBytes(nsid: number): number;
-  submissionQueueExists(qid: number): boolean;
-  startSubmissionQueue(qid: number, base: number, entries: number, cqid: number): void;
-  /** The Delete command `cid` completes when the queue is gone. False if it is being deleted already. */
-  stopSubmissionQueue(qid: number, cid: number): boolean;
   /** A queue that is created while shadow doorbells are on starts with shadow and EventIdx 0. */
   resetShadow(kind: "sq" | "cq", qid: number): void;
   enableShadowDoorbells(shadowPage: number, eventIdxPage: number): StatusCode;
@@ -55,6 +53,12 @@ export interface AdminServices {
   startAbort(command: AdminCommand): boolean;
   /** The Format NVM command `cid` completes when the namespace, or all, is deleted. False while one is under way. */
   startFormat(nsid: number, cid: number): boolean;
+  /** Command `cid` completes when the serving side has done this. */
+  manageNamespace(cid: number, request: NamespaceRequest): void;
+  /** The host has read a log page and does not retain its event. */
+  logPageRead(id: number): void;
+  /** Copies so many bytes from where the command's PRPs point, or says why that cannot be. */
+  receiveFromHost(command: AdminCommand, bytes: number): Uint8Array<ArrayBuffer> | StatusCode;
   /** Moves data to where the command's PRPs point. */
   sendToHost(command: AdminCommand, data: Uint8Array): StatusCode;
 }
@@ -125,7 +129,7 @@ export class AdminQueue {
   }
 }
 
-/** Copies admin data to the guest along PRPs, and tells of the ranges that were written. */
+/** Copies admin data to and from the guest along PRPs, and tells of the ranges that were written. */
 export class HostTransfer {
   readonly #memory: GuestMemory;
   readonly #vector: IoVector;
@@ -150,5 +154,19 @@ export class HostTransfer {
       at += length;
     }
     return Status.success;
+  }
+
+  receive(command: AdminCommand, bytes: number): Uint8Array<ArrayBuffer> | StatusCode {
+    const vector = this.#vector;
+    const status = mapPrp(this.#memory, command.prp1, command.prp2, bytes, vector);
+    if (status !== Status.success) return status;
+    const data = new Uint8Array(bytes);
+    let at = 0;
+    for (let i = 0; i < vector.count; i++) {
+      const start = vector.offsets[i];
+      data.set(this.#memory.bytes.subarray(start, start + vector.lengths[i]), at);
+      at += vector.lengths[i];
+    }
+    return data;
   }
 }

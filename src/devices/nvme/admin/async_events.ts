@@ -5,6 +5,7 @@ export const AER_LIMIT = 4;
 export const AsyncEvent = {
   invalidDoorbellRegister: { type: 0, info: 0x00, logPage: 0x01 },
   invalidDoorbellValue: { type: 0, info: 0x01, logPage: 0x01 },
+  namespaceAttributeChanged: { type: 2, info: 0x00, logPage: 0x04 },
   sanitizeCompleted: { type: 6, info: 0x01, logPage: 0x81 },
   sanitizeCompletedWithDeallocation: { type: 6, info: 0x02, logPage: 0x81 },
   temperatureThreshold: { type: 1, info: 0x01, logPage: 0x02 },

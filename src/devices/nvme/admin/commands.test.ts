@@ -47,13 +47,14 @@ describe("Identify (5.15)", () => {
     expect(4096 << data.getUint8(77)).toBe(2 << 20); // MDTS
     expect(data.getUint32(80, true)).toBe(rig.read(8)); // VER is VS
     expect(data.getUint8(111)).toBe(1); // CNTRLTYPE: I/O
-    expect(data.getUint16(256, true)).toBe(0x112); // OACS: Doorbell Buffer Config, Device Self-test, Format NVM
+    expect(data.getUint16(256, true)).toBe(0x11a); // OACS: … Device Self-test, Namespace Management, Format NVM
     expect(data.getUint8(524)).toBe(0); // FNA: by namespace, no cryptographic erase
     expect(data.getUint8(259) + 1).toBe(4); // AERL
     expect(data.getUint8(261) & 6).toBe(6); // LPA: effects, offsets
     expect(data.getUint8(262) + 1).toBe(ERROR_LOG_ENTRIES); // ELPE
     expect(data.getUint8(263)).toBe(0); // NPSS: one power state
-    expect(Number(data.getBigUint64(280, true))).toBe(4096 * 512 + 500 * 4096); // TNVMCAP
+    const [total, unallocated] = [280, 296].map(at => Number(data.getBigUint64(at, true))); // TNVMCAP, UNVMCAP
+    expect([total - unallocated, unallocated]).toEqual([4096 * 512 + 500 * 4096, 60 << 20]);
     expect([data.getUint8(512), data.getUint8(513)]).toEqual([0x66, 0x44]); // SQES, CQES
     expect(data.getUint32(516, true)).toBe(3); // NN
     expect(data.getUint16(520, true)).toBe(0b1_1001_1111); // ONCS: Compare, Write Uncorrectable, DSM, Write Zeroes, Select, Verify, Copy
@@ -75,8 +76,8 @@ describe("Identify (5.15)", () => {
       const { status, data } = await identify(rig, 0, nsid);
       expect(status).toBe(0);
       expect([0, 8, 16].map(at => Number(data.getBigUint64(at, true)))).toEqual([blocks, blocks, 0]); // NSZE NCAP NUSE
-      expect(data.getUint8(24) & 1).toBe(1); // NSFEAT: thin
-      expect([data.getUint8(25), data.getUint8(26)]).toEqual([0, 0]); // NLBAF: one; FLBAS: that one
+      expect(data.getUint8(24) & 1).toBe(0); // NSFEAT: the capacity is the size
+      expect([data.getUint8(25), data.getUint8(26)]).toEqual([1, shift === 12 ? 1 : 0]); // NLBAF: two; FLBAS
       expect(data.getUint8(33) & 7).toBe(1); // DLFEAT: reads zeroes
       const page = (4096 >> shift) - 1;
       expect([34, 36, 64, 66].map(at => data.getUint16(at, true))).toEqual([page, page, page, page]);
@@ -89,7 +90,7 @@ describe("Identify (5.15)", () => {
             .padStart(2, "0"),
         ).join(""),
       ).toBe(`00112233445566778899aabbccddee0${nsid}`);
-      expect([data.getUint16(128, true), data.getUint8(130), data.getUint8(131)]).toEqual([0, shift, 0]); // LBAF0
+      expect([data.getUint32(128, true), data.getUint32(132, true)]).toEqual([9 << 16, 12 << 16]); // LBAF0, LBAF1
     }
   });
 
@@ -107,7 +108,7 @@ describe("Identify (5.15)", () => {
     const inactive = await identify(rig, 0, 2);
     expect(inactive.status).toBe(0);
     expect(new Uint8Array(inactive.data.buffer)).toEqual(new Uint8Array(PAGE));
-    for (const nsid of [0, 4, 0xfffffffe, 0xffffffff]) {
+    for (const nsid of [0, 4, 0xfffffffe]) {
       expect((await identify(rig, 0, nsid)).status).toBe(INVALID_NAMESPACE);
     }
   });
@@ -149,7 +150,7 @@ describe("Identify (5.15)", () => {
 
   it("other CNS values are invalid, and so is memory that is not there", async () => {
     const rig = await enabled();
-    for (const cns of [4, 7, 0x10, 0xff]) expect((await identify(rig, cns, 1)).status).toBe(INVALID_FIELD);
+    for (const cns of [4, 7, 0x14, 0xff]) expect((await identify(rig, cns, 1)).status).toBe(INVALID_FIELD);
     const to = (prp1: number) => rig.command({ opcode: 0x06, prp1, cdw: [1] });
     expect((await to(rig.memory.byteLength)).status).toBe(0x004);
     expect((await to(rig.alloc(PAGE) + 2)).status).toBe(0x013 | DNR);
@@ -258,8 +259,9 @@ describe("Get Log Page (5.14)", () => {
       Array.from({ length: 256 }, (_, opcode) => opcode).filter(
         opcode => (view.getUint32(from + opcode * 4, true) & 1) !== 0,
       );
-    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 0x14, 0x18, 0x7c, 0x80, 0x84]);
-    expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0003); // LBCC, CSE: alone on the namespace
+    expect(supported(0)).toEqual([0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 0x14, 21, 0x18, 0x7c, 0x80, 0x84]);
+    expect(view.getUint32(0x80 * 4, true)).toBe(0x1_0007); // LBCC, NCC, CSE: alone on the namespace
+    expect([13, 21].map(opcode => view.getUint32(opcode * 4, true))).toEqual([0b1011, 0b1001]); // NIC
     expect(supported(1024)).toEqual([0, 1, 2, 4, 5, 8, 9, 12, 0x19]);
     const changes = [0, 1, 2, 4, 5, 8, 9, 12, 0x19].map(
       opcode => (view.getUint32(1024 + opcode * 4, true) >> 1) & 1,

@@ -9,6 +9,7 @@ import { features } from "./features.ts";
 import { formatNvm } from "./format.ts";
 import { identify } from "./identify_command.ts";
 import { logPages } from "./log_pages.ts";
+import { namespaceAttachment, namespaceManagement } from "./namespaces.ts";
 import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands.ts";
 import { sanitize } from "./sanitize.ts";
 import { deviceSelfTest } from "./self_test.ts";
@@ -49,6 +50,22 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [AdminOpcode.getFeatures, entry("Get Features", getFeatures)],
   [AdminOpcode.asyncEventRequest, entry("Asynchronous Event Request", asyncEventRequest)],
   [
+    AdminOpcode.namespaceManagement,
+    entry("Namespace Management", namespaceManagement, {
+      effects: Effect.changesBlocks | Effect.changesInventory,
+      oacs: Oacs.namespaceManagement,
+      duringSanitize: false,
+    }),
+  ],
+  [
+    AdminOpcode.namespaceAttachment,
+    entry("Namespace Attachment", namespaceAttachment, {
+      effects: Effect.changesInventory,
+      oacs: Oacs.namespaceManagement,
+      duringSanitize: false,
+    }),
+  ],
+  [
     AdminOpcode.deviceSelfTest,
     entry("Device Self-test", deviceSelfTest, { oacs: Oacs.deviceSelfTest, duringSanitize: false }),
   ],
@@ -56,7 +73,7 @@ const commands: ReadonlyMap<number, AdminCommandEntry> = new Map([
   [
     AdminOpcode.formatNvm,
     entry("Format NVM", formatNvm, {
-      effects: Effect.changesBlocks | Effect.aloneOnNamespace,
+      effects: Effect.changesBlocks | Effect.changesNamespace | Effect.aloneOnNamespace,
       oacs: Oacs.formatNvm,
       duringSanitize: false,
     }),
@@ -104,7 +121,7 @@ function getLogPage(services: AdminServices, command: AdminCommand): AdminResult
   const data = new Uint8Array(bytes);
   data.set(page.subarray(offset, offset + bytes));
   const status = services.sendToHost(command, data);
-  if (status === Status.success && !retainEvent) services.asyncEvents.logPageRead(id);
+  if (status === Status.success && !retainEvent) services.logPageRead(id);
   return status;
 }
 
@@ -127,7 +144,7 @@ function keepAlive(services: AdminServices): AdminResult {
 function setFeatures(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid } = command;
   if (features.has(command.cdw10 & 0xff) && nsid !== 0 && nsid !== NSID_ALL) {
-    return services.namespaces.some(namespace => namespace.nsid === nsid)
+    return services.namespaces.active.some(namespace => namespace.nsid === nsid)
       ? Status.featureNotNamespaceSpecific
       : Status.invalidNamespace;
   }

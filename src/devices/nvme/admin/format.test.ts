@@ -79,7 +79,7 @@ it("deletes what was written and never flushed", async () => {
 it("refuses other formats, protection, cryptographic erase and namespaces that there are not", async () => {
   const { rig } = await filled();
   for (const [command, status] of [
-    [format(1, 1), INVALID_FORMAT],
+    [format(1, 2), INVALID_FORMAT],
     [format(1, 1 << 4), INVALID_FORMAT],
     [format(1, 1 << 5), INVALID_FORMAT],
     [format(1, 2 << 9), INVALID_FIELD],

@@ -1,4 +1,6 @@
+import { NamespaceOperation } from "../shared_state.ts";
 import { NSID_ALL } from "../spec/entries.ts";
+import { LBA_SHIFTS } from "../spec/lba_formats.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
@@ -11,15 +13,22 @@ const secureErase = (command: AdminCommand): number => (command.cdw10 >>> 9) & 7
 const USER_DATA_ERASE = 1;
 
 /**
- * Format NVM, section 5.23: everything on the namespace, or on all, is deleted, and reads as zeroes. There is one LBA
- * format, that of the disk. Completes when the deletion is durable.
+ * Format NVM, section 5.23: everything on the namespace, or on all, is deleted, and reads as zeroes; then it has the LBA
+ * format that was asked for. Completes when that is durable.
  */
 export function formatNvm(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid, cid } = command;
-  if (nsid !== NSID_ALL && !services.namespaces.some(namespace => namespace.nsid === nsid)) {
-    return Status.invalidNamespace;
+  const { active, highestNsid } = services.namespaces;
+  const chosen = active.filter(namespace => nsid === NSID_ALL || namespace.nsid === nsid);
+  if (chosen.length === 0) {
+    return nsid >= 1 && nsid <= highestNsid ? Status.invalidField : Status.invalidNamespace;
   }
-  if (lbaFormat(command) !== 0 || metadataSettings(command) !== 0) return Status.invalidFormat;
+  const lbaShift = LBA_SHIFTS[lbaFormat(command)];
+  if (lbaShift === undefined || metadataSettings(command) !== 0) return Status.invalidFormat;
   if (secureErase(command) > USER_DATA_ERASE) return Status.invalidField;
+  if (chosen.some(namespace => namespace.lbaShift !== lbaShift)) {
+    services.manageNamespace(cid, { operation: NamespaceOperation.format, nsid, lbaShift });
+    return "pending";
+  }
   return services.startFormat(nsid, cid) ? "pending" : Status.formatInProgress;
 }

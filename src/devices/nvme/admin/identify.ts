@@ -1,6 +1,7 @@
 import { MAX_SOURCE_RANGES, maxCopyBlocks } from "../io/copy.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { SGL_SUPPORT } from "../sgl.ts";
+import { LBA_SHIFTS, lbaFormatOf } from "../spec/lba_formats.ts";
 import { MDTS, VERSION } from "../spec/registers.ts";
 import { ABORT_LIMIT } from "./abort.ts";
 import { AER_LIMIT } from "./async_events.ts";
@@ -20,7 +21,14 @@ export const Cns = {
   namespaceDescriptors: 0x03,
   commandSetNamespace: 0x05,
   commandSetController: 0x06,
+  allocatedNamespaces: 0x10,
+  allocatedNamespace: 0x11,
+  attachedControllers: 0x12,
+  controllers: 0x13,
 } as const;
+
+/** CNTLID: the id of the subsystem's only controller. */
+export const CONTROLLER_ID = 0;
 
 /** What sets one controller apart from another. */
 export interface ControllerIdentity {
@@ -36,6 +44,8 @@ export interface ControllerIdentity {
   readonly subsystemNqn: string;
 }
 
+/** Optional Asynchronous Events Supported (OAES); the same bit of feature 0Bh switches them on. */
+export const NAMESPACE_ATTRIBUTE_NOTICES = 1 << 8;
 /** Optional NVM Command Support (ONCS). Copy's bit: TP 4065. */
 const ONCS_COMPARE = 1 << 0;
 const ONCS_WRITE_UNCORRECTABLE = 1 << 1;
@@ -54,10 +64,17 @@ const ONCS =
   ONCS_VERIFY |
   ONCS_COPY;
 
+/** What Identify Controller says of the subsystem's namespaces. */
+export interface NamespaceSummary {
+  readonly allocated: readonly NamespaceInfo[];
+  readonly highestNsid: number;
+  readonly unallocatedBytes: number;
+}
+
 /** Identify Controller, CNS 01h (figure 247). `oacs` comes from the table of admin commands. */
 export function identifyController(
   identity: ControllerIdentity,
-  namespaces: readonly NamespaceInfo[],
+  { allocated, highestNsid, unallocatedBytes }: NamespaceSummary,
   oacs: number,
 ): Uint8Array {
   const data = new Uint8Array(IDENTIFY_BYTES);
@@ -72,6 +89,7 @@ export function identifyController(
   view.setUint32(80, VERSION, true); // VER
   view.setUint32(84, 100_000, true); // RTD3R, µs
   view.setUint32(88, 5_000_000, true); // RTD3E, µs: a shutdown flushes to the browser's storage
+  view.setUint32(92, NAMESPACE_ATTRIBUTE_NOTICES, true); // OAES
   data[111] = 1; // CNTRLTYPE: I/O controller
   view.setUint16(256, oacs, true); // OACS
   data[258] = ABORT_LIMIT - 1; // ACL, 0's based
@@ -81,14 +99,15 @@ export function identifyController(
   data[262] = ERROR_LOG_ENTRIES - 1; // ELPE, 0's based
   view.setUint16(266, DEFAULT_OVER_TEMPERATURE, true); // WCTEMP, kelvin
   view.setUint16(268, 353, true); // CCTEMP, kelvin
-  putUint64(view, 280, totalBytes(namespaces)); // TNVMCAP, low half of 128 bits
+  putUint64(view, 280, totalBytes(allocated) + unallocatedBytes); // TNVMCAP, low half of 128 bits
+  putUint64(view, 296, unallocatedBytes); // UNVMCAP
   view.setUint16(316, 1, true); // EDSTT: the extended self-test takes a minute at most
   data[318] = 1; // DSTO: one self-test at a time
   view.setUint16(320, KEEP_ALIVE_GRANULARITY, true); // KAS
   view.setUint32(328, SANICAP, true); // SANICAP
   data[512] = 0x66; // SQES: 64 bytes
   data[513] = 0x44; // CQES: 16 bytes
-  view.setUint32(516, highestNsid(namespaces), true); // NN
+  view.setUint32(516, highestNsid, true); // NN
   view.setUint16(520, ONCS, true);
   view.setUint16(522, 1, true); // FUSES: Compare and Write
   // FNA (524) stays 0: a format is of one namespace unless all are named; no cryptographic erase.
@@ -96,6 +115,7 @@ export function identifyController(
   // AWUN, AWUPF, ACWU (526, 528, 532) stay 0: one logical block. The namespaces promise more (NAWUPF).
   view.setUint16(534, 1, true); // OCFS (TP 4065): Copy of format 0
   view.setUint32(536, SGL_SUPPORT, true); // SGLS
+  view.setUint32(540, highestNsid, true); // MNAN: as many namespaces as there are ids
   putAscii(data, 768, 256, identity.subsystemNqn, 0); // SUBNQN, null terminated
   view.setUint16(2048, 900, true); // PSD0: MP in units of 0.01 W
   return data;
@@ -106,9 +126,9 @@ const PHYSICAL_BLOCK_SHIFT = 12;
 /** Deallocation frees storage in units of this many bytes (one chunk of the block cache). */
 const DEALLOCATE_GRANULARITY_SHIFT = 18;
 
-/** Identify Namespace, CNS 00h (figure 245). `allocatedBytes` is what the thin disk takes. */
+/** Identify Namespace, CNS 00h and 11h (figure 245). `allocatedBytes` is what the disk takes. */
 export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: number): Uint8Array {
-  const data = new Uint8Array(IDENTIFY_BYTES);
+  const data = commonNamespace();
   const view = new DataView(data.buffer);
   const { lbaShift, blocks } = namespace;
   const perPhysical = (1 << Math.max(0, PHYSICAL_BLOCK_SHIFT - lbaShift)) - 1;
@@ -116,8 +136,7 @@ export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: numb
   putUint64(view, 0, blocks); // NSZE
   putUint64(view, 8, blocks); // NCAP
   putUint64(view, 16, Math.min(blocks, Math.ceil(allocatedBytes / 2 ** lbaShift))); // NUSE
-  data[24] = 0b0001_0011; // NSFEAT: THINP, NSABP (NAWUPF holds), OPTPERF (NPWG.. hold)
-  data[33] = 0b0000_1001; // DLFEAT: deallocated blocks read as zeroes; Write Zeroes may deallocate
+  data[26] = lbaFormatOf(lbaShift); // FLBAS
   view.setUint16(34, perPhysical, true); // NAWUN
   view.setUint16(36, perPhysical, true); // NAWUPF
   view.setUint16(38, perPhysical, true); // NACWU
@@ -132,17 +151,17 @@ export function identifyNamespace(namespace: NamespaceInfo, allocatedBytes: numb
   view.setUint32(76, maxCopyBlocks(lbaShift), true); // MCL
   data[80] = MAX_SOURCE_RANGES; // MSRC
   putNguid(data, 104, namespace.nguid);
-  data[128 + 2] = lbaShift; // LBAF0: LBADS
   return data;
 }
 
-/** Active Namespace ID list, CNS 02h: the ids above `after`, ascending. */
-export function activeNamespaces(namespaces: readonly NamespaceInfo[], after: number): Uint8Array {
+/** What is the same for all namespaces: the answer to CNS 00h with NSID FFFFFFFFh. */
+export function commonNamespace(): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(IDENTIFY_BYTES);
-  const view = new DataView(data.buffer);
-  const ids = namespaces.map(namespace => namespace.nsid).filter(nsid => nsid > after);
-  ids.sort((a, b) => a - b);
-  for (const [i, nsid] of ids.slice(0, IDENTIFY_BYTES / 4).entries()) view.setUint32(i * 4, nsid, true);
+  // Not THINP: the capacity is the size, also where a disk takes less (NUSE).
+  data[24] = 0b0001_0010; // NSFEAT: NSABP (NAWUPF holds), OPTPERF (NPWG.. hold)
+  data[25] = LBA_SHIFTS.length - 1; // NLBAF, 0's based
+  data[33] = 0b0000_1001; // DLFEAT: deallocated blocks read as zeroes; Write Zeroes may deallocate
+  for (const [format, lbaShift] of LBA_SHIFTS.entries()) data[128 + format * 4 + 2] = lbaShift; // LBADS
   return data;
 }
 
@@ -157,11 +176,6 @@ export function namespaceDescriptors(namespace: NamespaceInfo): Uint8Array {
 
 function totalBytes(namespaces: readonly NamespaceInfo[]): number {
   return namespaces.reduce((sum, namespace) => sum + namespace.blocks * 2 ** namespace.lbaShift, 0);
-}
-
-/** Number of Namespaces (NN): ids run from 1 to it. */
-export function highestNsid(namespaces: readonly NamespaceInfo[]): number {
-  return namespaces.reduce((highest, namespace) => Math.max(highest, namespace.nsid), 0);
 }
 
 function putAscii(data: Uint8Array, at: number, length: number, text: string, padding = 0x20): void {

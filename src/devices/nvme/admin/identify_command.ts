@@ -1,15 +1,21 @@
+import { NSID_ALL } from "../spec/entries.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
 import {
-  activeNamespaces,
   Cns,
-  highestNsid,
+  commonNamespace,
   IDENTIFY_BYTES,
   identifyController,
   identifyNamespace,
   namespaceDescriptors,
 } from "./identify.ts";
+import {
+  allocatedNamespace,
+  attachedControllers,
+  controllerList,
+  namespaceList,
+} from "./identify_namespaces.ts";
 
 /** Answers one CNS value: the data structure, or a status in its place. */
 type IdentifyStructure = (services: AdminServices, command: AdminCommand) => Uint8Array | number;
@@ -18,26 +24,26 @@ type IdentifyStructure = (services: AdminServices, command: AdminCommand) => Uin
 export const identifyStructures: ReadonlyMap<number, IdentifyStructure> = new Map<number, IdentifyStructure>([
   [Cns.namespace, namespace],
   [Cns.controller, ({ identity, namespaces, oacs }) => identifyController(identity, namespaces, oacs)],
-  [
-    Cns.activeNamespaces,
-    ({ namespaces }, { nsid }) =>
-      nsid >= 0xfffffffe ? Status.invalidNamespace : activeNamespaces(namespaces, nsid),
-  ],
+  [Cns.activeNamespaces, ({ namespaces }, command) => namespaceList(namespaces.active, command)],
   [
     Cns.namespaceDescriptors,
     (services, { nsid }) => {
-      const found = services.namespaces.find(each => each.nsid === nsid);
+      const found = services.namespaces.active.find(each => each.nsid === nsid);
       return found ? namespaceDescriptors(found) : Status.invalidNamespace;
     },
   ],
   [
     Cns.commandSetNamespace,
     (services, command) =>
-      services.namespaces.some(({ nsid }) => nsid === command.nsid)
+      services.namespaces.active.some(({ nsid }) => nsid === command.nsid)
         ? ofNvmCommandSet(command)
         : Status.invalidNamespace,
   ],
   [Cns.commandSetController, (_, command) => ofNvmCommandSet(command)],
+  [Cns.allocatedNamespaces, ({ namespaces }, command) => namespaceList(namespaces.allocated, command)],
+  [Cns.allocatedNamespace, allocatedNamespace],
+  [Cns.attachedControllers, attachedControllers],
+  [Cns.controllers, (_, command) => controllerList(command, true)],
 ]);
 
 /** Identify, section 5.15. */
@@ -48,9 +54,11 @@ export function identify(services: AdminServices, command: AdminCommand): AdminR
 
 /** Identifiers up to NN that are not active answer with zeroes (section 5.15.2.2); others are invalid. */
 function namespace(services: AdminServices, { nsid }: AdminCommand): Uint8Array | number {
-  const found = services.namespaces.find(each => each.nsid === nsid);
-  if (found) return identifyNamespace(found, services.allocatedBytes(nsid));
-  const inactive = nsid >= 1 && nsid <= highestNsid(services.namespaces);
+  // What all have in common, as Namespace Management is there.
+  if (nsid === NSID_ALL) return commonNamespace();
+  const found = services.namespaces.active.find(each => each.nsid === nsid);
+  if (found) return identifyNamespace(found, services.namespaces.allocatedBytes(nsid));
+  const inactive = nsid >= 1 && nsid <= services.namespaces.highestNsid;
   return inactive ? new Uint8Array(IDENTIFY_BYTES) : Status.invalidNamespace;
 }
 

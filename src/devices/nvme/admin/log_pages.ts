@@ -2,6 +2,7 @@ import { Counter } from "../../../trace/counters.ts";
 import type { Health } from "../health.ts";
 import { ioCommands } from "../io/commands.ts";
 import { LogPageId } from "../spec/features.ts";
+import type { ChangedNamespaces } from "./changed_namespaces.ts";
 import type { ErrorLog } from "./error_log.ts";
 import type { SanitizeOperation } from "./sanitize.ts";
 import type { SelfTest } from "./self_test.ts";
@@ -11,6 +12,7 @@ import { COMPOSITE_TEMPERATURE, isTemperatureCritical, type TemperatureThreshold
 export interface LogSources {
   readonly counters: Int32Array;
   readonly errorLog: ErrorLog;
+  readonly changedNamespaces: ChangedNamespaces;
   readonly firmwareRevision: string;
   readonly health: Health;
   readonly selfTest: SelfTest;
@@ -36,7 +38,10 @@ export const logPages: ReadonlyMap<number, LogPage> = new Map<number, LogPage>([
     LogPageId.firmwareSlot,
     { name: "Firmware Slot Information", build: ({ firmwareRevision }) => firmwareSlot(firmwareRevision) },
   ],
-  [LogPageId.changedNamespaces, { name: "Changed Namespace List", build: () => new Uint8Array(4096) }],
+  [
+    LogPageId.changedNamespaces,
+    { name: "Changed Namespace List", build: ({ changedNamespaces }) => changedNamespaces.page() },
+  ],
   [
     LogPageId.commandEffects,
     {

@@ -59,7 +59,7 @@ export function createIoCq(services: AdminServices, command: AdminCommand): Admi
 export function createIoSq(services: AdminServices, command: AdminCommand): AdminResult {
   const id = queueId(command);
   const cqid = command.cdw11 >>> 16;
-  if (!granted(services, id, 0) || services.submissionQueueExists(id)) return Status.queueIdInvalid;
+  if (!granted(services, id, 0) || services.submissionQueues.exists(id)) return Status.queueIdInvalid;
   if (!granted(services, cqid, 16)) return Status.queueIdInvalid;
   const cq = services.completionQueues.get(cqid);
   if (!cq) return Status.cqInvalid;
@@ -67,15 +67,15 @@ export function createIoSq(services: AdminServices, command: AdminCommand): Admi
   if (status !== Status.success) return status;
   cq.submissionQueues += 1;
   services.resetShadow("sq", id);
-  services.startSubmissionQueue(id, command.prp1, entries(command), cqid);
+  services.submissionQueues.start(id, command.prp1, entries(command), cqid);
   return Status.success;
 }
 
 /** Completes when the serving side has finished or dropped the last command of the queue. */
 export function deleteIoSq(services: AdminServices, command: AdminCommand): AdminResult {
   const id = queueId(command);
-  if (id === 0 || !services.submissionQueueExists(id)) return Status.queueIdInvalid;
-  return services.stopSubmissionQueue(id, command.cid) ? "pending" : Status.queueIdInvalid;
+  if (id === 0 || !services.submissionQueues.exists(id)) return Status.queueIdInvalid;
+  return services.submissionQueues.stop(id, command.cid) ? "pending" : Status.queueIdInvalid;
 }
 
 export function deleteIoCq(services: AdminServices, command: AdminCommand): AdminResult {

@@ -12,7 +12,7 @@ const ABORT = 0xf;
 export function deviceSelfTest(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid } = command;
   const code = command.cdw10 & 0xf;
-  if (nsid !== 0 && nsid !== NSID_ALL && !services.namespaces.some(each => each.nsid === nsid)) {
+  if (nsid !== 0 && nsid !== NSID_ALL && !services.namespaces.active.some(each => each.nsid === nsid)) {
     return Status.invalidNamespace;
   }
   if (code === ABORT) {

@@ -23,12 +23,12 @@ export function checkRange(request: IoRequest, namespace: Namespace): StatusCode
 export function checkReadable(
   { uncorrectable }: IoServices,
   request: IoRequest,
-  { disk, lbaShift }: Namespace,
+  namespace: Namespace,
   offset: number,
   bytes: number,
 ): StatusCode {
-  const marked = uncorrectable.firstWithin(disk, offset, bytes);
+  const marked = uncorrectable.firstWithin(namespace, offset, bytes);
   if (marked === undefined) return Status.success;
-  request.errorLba = marked / 2 ** lbaShift;
+  request.errorLba = marked / 2 ** namespace.lbaShift;
   return Status.unrecoveredReadError;
 }

@@ -13,9 +13,10 @@ import { ioCommands } from "./commands.ts";
 import { CopyEngine } from "./copy.ts";
 import { compareAndWrite, Fuse, type FusedStatus } from "./fused.ts";
 import { IoRequest } from "./request.ts";
+import type { ServedNamespaces } from "./served_namespaces.ts";
 import type { IoResult, IoServices } from "./services.ts";
 import { StagingBuffer } from "./staging_buffer.ts";
-import { UncorrectableBlocks } from "./uncorrectable_blocks.ts";
+import type { UncorrectableBlocks } from "./uncorrectable_blocks.ts";
 import { WaitingCommands } from "./waiting_commands.ts";
 
 /** PSDT values that are served: PRPs, and SGLs. With 10b the metadata pointer is an SGL: there is no metadata. */
@@ -24,10 +25,10 @@ const PSDT_MOST = 1;
 export interface CommandRunnerOptions {
   readonly memory: GuestMemory;
   readonly shared: SharedState;
-  readonly namespaces: ReadonlyMap<number, Namespace>;
+  readonly served: ServedNamespaces;
   /** Told of exceptions that no command should throw; the command then ends with Internal Error. */
   readonly reportBug: (error: unknown) => void;
-  /** What each command ends with now; undefined when they may be executed. */
+  /** What each command ends with now, whatever its namespace; undefined when they may be executed. */
   readonly refusal: () => StatusCode | undefined;
   /** Told when the last command that waited for storage has ended. */
   readonly drained: () => void;
@@ -40,7 +41,7 @@ export class CommandRunner implements IoServices {
   readonly namespaces: ReadonlyMap<number, Namespace>;
   readonly staging = new StagingBuffer();
   readonly copies = new CopyEngine();
-  readonly uncorrectable = new UncorrectableBlocks();
+  readonly uncorrectable: UncorrectableBlocks;
   /** Faults that are armed; undefined, as nearly always, costs one look for each command. */
   faults: IoFaults | undefined;
   readonly #shared: SharedState;
@@ -49,11 +50,12 @@ export class CommandRunner implements IoServices {
   readonly #waiting = new WaitingCommands();
 
   constructor(options: CommandRunnerOptions) {
-    const { memory, shared, namespaces } = options;
+    const { memory, shared, served } = options;
     this.#options = options;
     this.memory = memory;
     this.#shared = shared;
-    this.namespaces = namespaces;
+    this.namespaces = served.active;
+    this.uncorrectable = served.uncorrectable;
     this.vector = new IoVector(memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
   }
 
@@ -138,6 +140,7 @@ export class CommandRunner implements IoServices {
     }
     if (request.opcode === NvmOpcode.flush) addCounter(this.#shared.counters, Counter.flushesInProgress);
     this.#waiting.add(request);
+    this.#options.served.track(request.nsid, result);
     result
       .catch(error => this.#bug(error))
       .then(status => {
@@ -181,6 +184,7 @@ export class CommandRunner implements IoServices {
     second.mate = first;
     this.#waiting.add(first);
     this.#waiting.add(second);
+    this.#options.served.track(first.nsid, result);
     result
       .catch((error): FusedStatus => [this.#bug(error), Status.failedFusedCommand])
       .then(([firstStatus, secondStatus]) => {
@@ -218,7 +222,10 @@ export class CommandRunner implements IoServices {
       request.errorLocation = ErrorLocation.psdt;
       return Status.invalidField;
     }
-    return Status.success;
+    const unavailable = this.#options.served.refusal(request.nsid);
+    if (unavailable === undefined) return Status.success;
+    if (unavailable === Status.invalidField) request.errorLocation = ErrorLocation.nsid;
+    return unavailable;
   }
 
   /** No guest input may throw out of the device; if it does, that is a bug to report and an error for the guest. */

@@ -188,7 +188,7 @@ describe("Compare and Write (6.2.1, 4.12)", () => {
   });
 
   it("two commands that do not go together are aborted", async () => {
-    const { rig, io } = await Rig.withQueue();
+    const { rig, io } = await Rig.withQueue({ disks: [{}, {}] });
     const zero = new Uint8Array(512);
     const [compare, write] = pair(rig, 0, zero, pattern(512, 1));
     expect(await submit(rig, io, [{ ...write, flags: 1 }, write])).toEqual([MISSING_FUSED, MISSING_FUSED]);

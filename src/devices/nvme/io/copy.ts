@@ -114,7 +114,7 @@ async function move(
       return storageStatus(error, "write");
     }
   }
-  services.uncorrectable.heal(disk, target, total);
+  services.uncorrectable.heal(namespace, target, total);
   services.countCopied(total);
   return Status.success;
 }

@@ -12,11 +12,12 @@ export async function eraseAll(
   return statuses.find(status => status !== Status.success) ?? Status.success;
 }
 
-async function erase({ disk }: Namespace, uncorrectable: UncorrectableBlocks): Promise<StatusCode> {
+async function erase(namespace: Namespace, uncorrectable: UncorrectableBlocks): Promise<StatusCode> {
+  const { disk } = namespace;
   try {
     // Whole chunks are dropped at once, before this function first waits: a later write is not lost.
     while (!disk.tryZero(0, disk.byteLength)) await disk.prepare("write", 0, disk.byteLength);
-    uncorrectable.heal(disk, 0, disk.byteLength);
+    uncorrectable.healAll(namespace);
     await disk.flush();
     return Status.success;
   } catch (error) {

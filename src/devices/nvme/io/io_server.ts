@@ -1,11 +1,10 @@
 import type { AioHandler } from "../../../eventloop/aio_context.ts";
-import { setCounter } from "../../../trace/counters.ts";
 import { TraceKind } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { MAX_IN_FLIGHT } from "../../shared_device_state.ts";
 import { TailWatch } from "../../tail_watch.ts";
 import type { IoFaults } from "../faults/io_faults.ts";
-import type { Namespace } from "../namespace.ts";
+import type { NamespaceStore } from "../namespace_store.ts";
 import {
   Control,
   MAX_IO_QUEUES,
@@ -14,19 +13,22 @@ import {
   SqWord,
   sqShadowOffset,
 } from "../shared_state.ts";
-import { NSID_ALL, SQE_BYTES } from "../spec/entries.ts";
+import { SQE_BYTES } from "../spec/entries.ts";
 import { FetchGate } from "../stepper.ts";
 import { CommandRunner } from "./command_runner.ts";
-import { eraseAll } from "./erase.ts";
+import { Formatter } from "./formatter.ts";
 import { areFused, Fuse } from "./fused.ts";
+import { NamespaceService } from "./namespace_service.ts";
 import type { IoRequest } from "./request.ts";
 import { Sanitizer } from "./sanitizer.ts";
 import { SelfTester } from "./self_tester.ts";
+import { ServedNamespaces } from "./served_namespaces.ts";
 
 export interface IoServerOptions {
   readonly memory: GuestMemory;
   readonly shared: SharedState;
-  readonly namespaces: readonly Namespace[];
+  /** The disks behind the namespaces. */
+  readonly store: NamespaceStore;
   /** See TailWatch. */
   readonly stronglyOrderedHost: boolean;
   /** Told of exceptions that no command should throw; the command then ends with Internal Error. */
@@ -41,7 +43,9 @@ export interface IoServerOptions {
  */
 export class IoServer implements AioHandler {
   readonly #memory: GuestMemory;
-  readonly #namespaces: ReadonlyMap<number, Namespace>;
+  readonly #served: ServedNamespaces;
+  readonly #namespaceService: NamespaceService;
+  readonly #formatter: Formatter;
   readonly #runner: CommandRunner;
   readonly #shared: SharedState;
   readonly #tails: TailWatch;
@@ -50,7 +54,6 @@ export class IoServer implements AioHandler {
   readonly #gate: FetchGate;
   #epoch = 0;
   #shutdownRunning = false;
-  #formatRunning = false;
   /** A queue was at its limit at the last look: look again before long. */
   #stalled = false;
 
@@ -58,20 +61,26 @@ export class IoServer implements AioHandler {
     this.#memory = options.memory;
     this.#shared = options.shared;
     this.#tails = new TailWatch(options.shared, MAX_IO_QUEUES + 1, options.stronglyOrderedHost);
-    this.#namespaces = new Map(options.namespaces.map(namespace => [namespace.nsid, namespace]));
+    const { shared, store } = options;
+    const served = new ServedNamespaces(shared, store, () => this.#wakeVcpu());
+    this.#served = served;
+    this.#namespaceService = new NamespaceService(shared, store, served, () => {
+      this.#wakeVcpu();
+      // The next request, or a Sanitize operation that has waited.
+      shared.serverNotifier.set();
+    });
+    this.#formatter = new Formatter(shared, served);
     this.#runner = new CommandRunner({
       ...options,
-      namespaces: this.#namespaces,
+      served,
       refusal: () => this.#sanitizer.refusal,
       drained: () => this.#drained(),
     });
-    const { uncorrectable } = this.#runner;
-    const isStorageBusy = () => this.#runner.isStorageBusy;
-    this.#sanitizer = new Sanitizer(options.shared, this.#namespaces, uncorrectable, isStorageBusy);
-    this.#selfTester = new SelfTester(options.shared, this.#namespaces);
-    this.#gate = new FetchGate(options.shared, options.now);
-    this.#epoch = this.#shared.getControl(Control.EPOCH);
-    this.#publishAllocation();
+    const isStorageBusy = () => this.#runner.isStorageBusy || this.#namespaceService.isRunning;
+    this.#sanitizer = new Sanitizer(shared, store, served, isStorageBusy);
+    this.#selfTester = new SelfTester(shared, served.active);
+    this.#gate = new FetchGate(shared, options.now);
+    this.#epoch = shared.getControl(Control.EPOCH);
   }
 
   /** Faults that are armed, or undefined while none is. */
@@ -85,7 +94,8 @@ export class IoServer implements AioHandler {
     return (
       this.#runner.isStorageBusy ||
       this.#shutdownRunning ||
-      this.#formatRunning ||
+      this.#formatter.isRunning ||
+      this.#namespaceService.isRunning ||
       this.#sanitizer.pending ||
       this.#selfTester.pending ||
       this.#gate.isWaiting ||
@@ -113,7 +123,7 @@ export class IoServer implements AioHandler {
   }
 
   pollEnd(): void {
-    this.#publishAllocation();
+    this.#served.publishAllocation();
     const shared = this.#shared;
     if (shared.getControl(Control.SHADOW_ENABLED) === 0 || this.#resetRequested) return;
     const page = shared.control[Control.EVENT_IDX_PAGE] >>> 0;
@@ -129,8 +139,10 @@ export class IoServer implements AioHandler {
   ready(): boolean {
     let progress = this.#adoptReset();
     progress = this.#shutDown() || progress;
-    progress = this.#format() || progress;
+    progress = this.#formatter.start() || progress;
     progress = this.#sanitizer.start() || progress;
+    // Requests that came together with a Sanitize command wait for the end of the operation.
+    if (!this.#sanitizer.pending) progress = this.#namespaceService.start() || progress;
     this.#selfTester.step();
     this.#stalled = false;
     const highest = this.#shared.getControl(Control.HIGHEST_SQ);
@@ -288,7 +300,7 @@ export class IoServer implements AioHandler {
     const requested = shared.getControl(Control.SHUTDOWN);
     if (this.#shutdownRunning || requested === shared.getControl(Control.SHUTDOWN_ACK)) return false;
     this.#shutdownRunning = true;
-    Promise.all([...this.#namespaces.values()].map(namespace => namespace.disk.flush()))
+    Promise.all([...this.#served.active.values()].map(namespace => namespace.disk.flush()))
       .then(
         () => shared.setControl(Control.SHUTDOWN_FAILED, 0),
         () => shared.setControl(Control.SHUTDOWN_FAILED, 1),
@@ -299,29 +311,5 @@ export class IoServer implements AioHandler {
         this.#wakeVcpu();
       });
     return true;
-  }
-
-  /** Format NVM (section 5.23): complete only when what was deleted is durably gone. */
-  #format(): boolean {
-    const shared = this.#shared;
-    const requested = shared.getControl(Control.FORMAT);
-    if (this.#formatRunning || requested === shared.getControl(Control.FORMAT_ACK)) return false;
-    this.#formatRunning = true;
-    const nsid = shared.getControl(Control.FORMAT_NSID) >>> 0;
-    const chosen = [...this.#namespaces.values()].filter(each => nsid === NSID_ALL || each.nsid === nsid);
-    eraseAll(chosen, this.#runner.uncorrectable).then(status => {
-      this.#formatRunning = false;
-      this.#publishAllocation();
-      shared.setControl(Control.FORMAT_STATUS, status);
-      shared.setControl(Control.FORMAT_ACK, requested);
-      this.#wakeVcpu();
-    });
-    return true;
-  }
-
-  #publishAllocation(): void {
-    for (const { nsid, disk } of this.#namespaces.values()) {
-      setCounter(this.#shared.control, Control.ALLOCATED_KIB + nsid - 1, disk.allocatedBytes / 1024);
-    }
   }
 }

@@ -54,7 +54,7 @@ export function attemptWrite(
   if (status !== Status.success) return status;
   const bytes = byteLength(request, namespace);
   if (!namespace.disk.tryWrite(offset, services.vector)) return undefined;
-  services.uncorrectable.heal(namespace.disk, offset, bytes);
+  services.uncorrectable.heal(namespace, offset, bytes);
   services.countWrite(bytes);
   return Status.success;
 }

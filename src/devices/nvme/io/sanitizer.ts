@@ -1,8 +1,10 @@
-import type { Namespace } from "../namespace.ts";
+import type { NamespaceInfo } from "../namespace.ts";
+import type { NamespaceStore } from "../namespace_store.ts";
 import { Control, SanitizeState, type SharedState } from "../shared_state.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import { eraseAll } from "./erase.ts";
-import type { UncorrectableBlocks } from "./uncorrectable_blocks.ts";
+import type { ServedNamespaces } from "./served_namespaces.ts";
+import { storageStatus } from "./storage_status.ts";
 
 /**
  * Sanitize by block erase, where the disks are (NVMe 1.4, sections 5.24 and 8.15): everything on all namespaces is
@@ -10,21 +12,21 @@ import type { UncorrectableBlocks } from "./uncorrectable_blocks.ts";
  */
 export class Sanitizer {
   readonly #shared: SharedState;
-  readonly #namespaces: ReadonlyMap<number, Namespace>;
-  readonly #uncorrectable: UncorrectableBlocks;
+  readonly #store: NamespaceStore;
+  readonly #served: ServedNamespaces;
   readonly #isStorageBusy: () => boolean;
   #running = false;
 
   /** `isStorageBusy`: does a command, of whatever life of the controller, still wait for storage? */
   constructor(
     shared: SharedState,
-    namespaces: ReadonlyMap<number, Namespace>,
-    uncorrectable: UncorrectableBlocks,
+    store: NamespaceStore,
+    served: ServedNamespaces,
     isStorageBusy: () => boolean,
   ) {
     this.#shared = shared;
-    this.#namespaces = namespaces;
-    this.#uncorrectable = uncorrectable;
+    this.#store = store;
+    this.#served = served;
     this.#isStorageBusy = isStorageBusy;
   }
 
@@ -60,13 +62,26 @@ export class Sanitizer {
   }
 
   async #erase(): Promise<StatusCode> {
-    const namespaces = [...this.#namespaces.values()];
+    const namespaces = this.#store.list();
     let status: StatusCode = Status.success;
     for (const [i, namespace] of namespaces.entries()) {
       this.#shared.setControl(Control.SANITIZE_PROGRESS, Math.floor((i * 0x10000) / namespaces.length));
-      // The others are erased all the same.
-      status = (await eraseAll([namespace], this.#uncorrectable)) || status;
+      // The others are erased all the same. One that is not attached holds data as well.
+      const attached = this.#served.active.get(namespace.nsid);
+      const { uncorrectable } = this.#served;
+      status =
+        (await (attached ? eraseAll([attached], uncorrectable) : this.#eraseDetached(namespace))) || status;
     }
     return status;
+  }
+
+  async #eraseDetached(namespace: NamespaceInfo): Promise<StatusCode> {
+    try {
+      await this.#store.erase(namespace.nsid);
+      this.#served.uncorrectable.healAll(namespace);
+      return Status.success;
+    } catch (error) {
+      return storageStatus(error, "write");
+    }
   }
 }

@@ -117,7 +117,9 @@ export class SelfTester {
     namespace.disk.prepare("read", offset, length).then(
       () => this.#loaded(),
       () => {
-        if (id === this.#running) {
+        if (id === this.#running && this.#namespaces.get(namespace.nsid)?.disk !== namespace.disk) {
+          this.#finish(SelfTestResult.namespaceRemoved);
+        } else if (id === this.#running) {
           const lba = offset / 2 ** namespace.lbaShift;
           this.#finish(SelfTestResult.failedInSegment, SelfTestSegment.media, namespace.nsid, lba);
         }

@@ -2,7 +2,7 @@ import { IoVector } from "../../../storage/io_vector.ts";
 import type { Namespace } from "../namespace.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { blocksOf, byteLength, byteOffset, checkRange, checkReadable, hasFua } from "./block_range.ts";
+import { byteLength, byteOffset, checkRange, checkReadable, hasFua } from "./block_range.ts";
 import { committedFirst } from "./durability.ts";
 import type { IoRequest } from "./request.ts";
 import type { IoResult, IoServices } from "./services.ts";
@@ -14,8 +14,7 @@ export function writeUncorrectable(services: IoServices, request: IoRequest): Io
   if (!namespace) return Status.invalidNamespace;
   const status = checkRange(request, namespace);
   if (status !== Status.success) return status;
-  const { disk, lbaShift } = namespace;
-  services.uncorrectable.mark(disk, byteOffset(request, namespace), blocksOf(request) * 2 ** lbaShift);
+  services.uncorrectable.mark(namespace, byteOffset(request, namespace), byteLength(request, namespace));
   return Status.success;
 }
 

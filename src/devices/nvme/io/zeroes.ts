@@ -61,11 +61,12 @@ function zero(services: IoServices, request: IoRequest, namespace: Namespace, ra
     : zeroWhenReady(services, request, namespace, range);
 }
 
-function attemptZero(services: IoServices, { disk, lbaShift }: Namespace, { slba, blocks }: BlockRange) {
+function attemptZero(services: IoServices, namespace: Namespace, { slba, blocks }: BlockRange) {
+  const { disk, lbaShift } = namespace;
   const offset = slba * 2 ** lbaShift;
   const bytes = blocks * 2 ** lbaShift;
   if (!disk.tryZero(offset, bytes)) return false;
-  services.uncorrectable.heal(disk, offset, bytes);
+  services.uncorrectable.heal(namespace, offset, bytes);
   return true;
 }
 

@@ -12,6 +12,7 @@ import { type HealthRecord, restoreHealth } from "../health.ts";
 import { IoServer } from "../io/io_server.ts";
 import type { NamespaceInfo } from "../namespace.ts";
 import { SharedState } from "../shared_state.ts";
+import { MemoryNamespaces } from "./memory_namespaces.ts";
 
 /**
  * A host-side NVMe driver in a fake guest RAM, for tests. It is written from the specification and shares no layout
@@ -94,6 +95,8 @@ export interface RigOptions {
   readonly msixVectors?: number;
   readonly stronglyOrderedHost?: boolean;
   readonly ramBytes?: number;
+  /** NN. Default: that of the last of the disks. */
+  readonly highestNsid?: number;
   /** What the drive has lived through before. */
   readonly health?: HealthRecord;
 }
@@ -220,6 +223,9 @@ export class Rig {
   readonly server: IoServer;
   readonly scheduler: ManualScheduler;
   readonly disks: readonly RigDisk[];
+  readonly namespaces: MemoryNamespaces;
+  /** Disks of namespaces that the host has created. */
+  readonly created: RigDisk[] = [];
   /** Exceptions that the device should not have had. */
   readonly bugs: unknown[] = [];
   /** The interrupt pin and all its changes. */
@@ -273,7 +279,6 @@ export class Rig {
         firmwareRevision: "7.5",
         subsystemNqn: "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-3333-4444-555555555555",
       },
-      namespaces: disks.map(({ info }) => info),
       shadowDoorbells: options.shadowDoorbells ?? "dbbuf",
       clock: () => this.nowMs,
       msixVectors: options.msixVectors ?? 0,
@@ -302,10 +307,16 @@ export class Rig {
       writeRegister.call(this.controller, offset, value);
       this.inRegisterWrite = false;
     };
+    const highestNsid = options.highestNsid ?? Math.max(...disks.map(({ info }) => info.nsid));
+    this.namespaces = new MemoryNamespaces(disks, highestNsid, async info => {
+      const disk = await openDisk(info, info.nsid, scheduler);
+      this.created.push(disk);
+      return { ...disk, info };
+    });
     this.server = new IoServer({
       memory,
       shared,
-      namespaces: disks.map(({ info, device }) => ({ ...info, disk: device })),
+      store: this.namespaces,
       stronglyOrderedHost: options.stronglyOrderedHost ?? true,
       reportBug: error => this.bugs.push(error),
       now: () => this.nowMs,
