@@ -7,9 +7,9 @@ import { FaultEffect } from "../faults/fault_effect.ts";
 import type { Health } from "../health.ts";
 import { NamespaceTable } from "../namespace_table.ts";
 import type { ShadowDoorbells } from "../shadow_doorbells.ts";
-import { Control, NamespaceOperation, SelfTestResult, type SharedState } from "../shared_state.ts";
+import { NamespaceOperation, SelfTestResult, type SharedState } from "../shared_state.ts";
 import { ErrorLocation } from "../spec/error_location.ts";
-import { FeatureId, LogPageId } from "../spec/features.ts";
+import { LogPageId } from "../spec/features.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
 import type { PostGate } from "../stepper.ts";
@@ -21,7 +21,8 @@ import { ChangedNamespaces } from "./changed_namespaces.ts";
 import { type AdminCommandEntry, adminCommands } from "./commands.ts";
 import { DeferredCommands } from "./deferred_commands.ts";
 import { ErrorLog } from "./error_log.ts";
-import { arbitrationBurst, Features } from "./features.ts";
+import { FeatureEffects, type FeatureEffectsOptions } from "./feature_effects.ts";
+import { Features } from "./features.ts";
 import type { ControllerIdentity } from "./identify.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import type { LogSources } from "./log_pages.ts";
@@ -29,11 +30,9 @@ import type { NamespaceRequest } from "./namespace_requests.ts";
 import { SanitizeOperation } from "./sanitize.ts";
 import { SelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
-import { TemperatureWatch } from "./temperature.ts";
 
-export interface AdminExecutorOptions {
+export interface AdminExecutorOptions extends FeatureEffectsOptions {
   readonly memory: GuestMemory;
-  readonly shared: SharedState;
   readonly identity: ControllerIdentity;
   readonly msixVectors: number;
   readonly shadowDoorbells: ShadowExtension;
@@ -44,8 +43,6 @@ export interface AdminExecutorOptions {
   readonly gate: PostGate;
   readonly notifyServer: () => void;
   readonly memoryWritten: (start: number, end: number) => void;
-  /** The values of feature 08h and 09h. */
-  readonly configureCoalescing: (feature: number, uncoalescedVectors: ReadonlySet<number>) => void;
   /** Posts what the serving side has completed. */
   readonly postCompletions: () => void;
   readonly health: Health;
@@ -53,8 +50,6 @@ export interface AdminExecutorOptions {
   readonly fail: () => void;
   /** Does CC have the entry sizes of the NVM command set? */
   readonly entrySizesAreSet: () => boolean;
-  /** Milliseconds, monotonic. */
-  readonly now: () => number;
 }
 
 /** Runs admin commands in the vCPU thread, at safe points, and keeps what they are about: features, events, logs. */
@@ -78,7 +73,7 @@ export class AdminExecutor implements AdminServices {
   readonly selfTest: SelfTest;
   readonly sanitizer: SanitizeOperation;
   readonly #keepAlive = new KeepAlive();
-  readonly #temperature = new TemperatureWatch();
+  readonly #featureEffects: FeatureEffects;
 
   // What dies with a reset.
   features: Features;
@@ -102,6 +97,7 @@ export class AdminExecutor implements AdminServices {
     this.#deferred = new DeferredCommands(options.shared, options.notifyServer);
     this.selfTest = new SelfTest(options.shared, options.health, options.now);
     this.sanitizer = new SanitizeOperation(options.shared, options.health);
+    this.#featureEffects = new FeatureEffects(options, this.#keepAlive);
     this.features = this.#newFeatures();
     this.featuresChanged();
   }
@@ -319,15 +315,6 @@ export class AdminExecutor implements AdminServices {
   }
 
   featuresChanged(): void {
-    const { features } = this;
-    this.#shared.setControl(Control.WRITE_CACHE, features.get(FeatureId.volatileWriteCache));
-    this.#shared.setControl(Control.ARBITRATION_BURST, arbitrationBurst(features.get(FeatureId.arbitration)));
-    const coalescing = features.get(FeatureId.interruptCoalescing);
-    this.#options.configureCoalescing(coalescing, features.uncoalescedVectors);
-    this.#keepAlive.configure(features.get(FeatureId.keepAliveTimer), this.#options.now);
-    const notices = features.get(FeatureId.asyncEventConfiguration);
-    if (this.#temperature.check(features.temperatureThresholds, notices)) {
-      this.asyncEvents.report(AsyncEvent.temperatureThreshold);
-    }
+    this.#featureEffects.apply(this.features, this.asyncEvents);
   }
 }

@@ -23,6 +23,7 @@ import type { IoRequest } from "./request.ts";
 import { Sanitizer } from "./sanitizer.ts";
 import { SelfTester } from "./self_tester.ts";
 import { ServedNamespaces } from "./served_namespaces.ts";
+import { Shutdown } from "./shutdown.ts";
 
 export interface IoServerOptions {
   readonly memory: GuestMemory;
@@ -46,6 +47,7 @@ export class IoServer implements AioHandler {
   readonly #served: ServedNamespaces;
   readonly #namespaceService: NamespaceService;
   readonly #formatter: Formatter;
+  readonly #shutdown: Shutdown;
   readonly #runner: CommandRunner;
   readonly #shared: SharedState;
   readonly #tails: TailWatch;
@@ -53,7 +55,6 @@ export class IoServer implements AioHandler {
   readonly #selfTester: SelfTester;
   readonly #gate: FetchGate;
   #epoch = 0;
-  #shutdownRunning = false;
   /** A queue was at its limit at the last look: look again before long. */
   #stalled = false;
 
@@ -70,6 +71,7 @@ export class IoServer implements AioHandler {
       shared.serverNotifier.set();
     });
     this.#formatter = new Formatter(shared, served);
+    this.#shutdown = new Shutdown(shared, served.active);
     this.#runner = new CommandRunner({
       ...options,
       served,
@@ -93,7 +95,7 @@ export class IoServer implements AioHandler {
   get pending(): boolean {
     return (
       this.#runner.isStorageBusy ||
-      this.#shutdownRunning ||
+      this.#shutdown.isRunning ||
       this.#formatter.isRunning ||
       this.#namespaceService.isRunning ||
       this.#sanitizer.pending ||
@@ -138,7 +140,7 @@ export class IoServer implements AioHandler {
 
   ready(): boolean {
     let progress = this.#adoptReset();
-    progress = this.#shutDown() || progress;
+    progress = this.#shutdown.start() || progress;
     progress = this.#formatter.start() || progress;
     progress = this.#sanitizer.start() || progress;
     // Requests that came together with a Sanitize command wait for the end of the operation.
@@ -256,7 +258,7 @@ export class IoServer implements AioHandler {
     this.#shared.vcpuNotifier.set();
   }
 
-  // --- Reset and shutdown
+  // --- Reset and Abort
 
   get #resetRequested(): boolean {
     return this.#shared.getControl(Control.EPOCH) !== this.#epoch;
@@ -291,25 +293,6 @@ export class IoServer implements AioHandler {
     shared.setControl(Control.ABORT_DONE, this.#runner.abort(target & 0xffff, target >>> 16) ? 1 : 0);
     shared.setControl(Control.ABORT_ACK, requested);
     this.#wakeVcpu();
-    return true;
-  }
-
-  /** Shutdown notification (section 7.6.2): complete only when all data is durable. */
-  #shutDown(): boolean {
-    const shared = this.#shared;
-    const requested = shared.getControl(Control.SHUTDOWN);
-    if (this.#shutdownRunning || requested === shared.getControl(Control.SHUTDOWN_ACK)) return false;
-    this.#shutdownRunning = true;
-    Promise.all([...this.#served.active.values()].map(namespace => namespace.disk.flush()))
-      .then(
-        () => shared.setControl(Control.SHUTDOWN_FAILED, 0),
-        () => shared.setControl(Control.SHUTDOWN_FAILED, 1),
-      )
-      .then(() => {
-        this.#shutdownRunning = false;
-        shared.setControl(Control.SHUTDOWN_ACK, requested);
-        this.#wakeVcpu();
-      });
     return true;
   }
 }
