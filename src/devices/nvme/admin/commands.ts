@@ -1,6 +1,5 @@
 import { Effect } from "../effects.ts";
 import { NSID_ALL } from "../spec/entries.ts";
-import { LogPageId } from "../spec/features.ts";
 import { AdminOpcode, Oacs } from "../spec/opcodes.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
@@ -112,8 +111,8 @@ function getLogPage(services: AdminServices, command: AdminCommand): AdminResult
   const offset = command.cdw12 + command.cdw13 * 0x1_0000_0000;
   const page = logPages.get(id)?.build(services.logSources);
   if (!page) return Status.invalidLogPage;
-  // LPA bit 0 is clear: the SMART log is of the controller, not of a namespace.
-  if (id === LogPageId.smart && command.nsid !== 0 && command.nsid !== NSID_ALL) return Status.invalidField;
+  // All are of the controller or the subsystem. LPA bit 0 is clear: so is the SMART log.
+  if (command.nsid !== 0 && command.nsid !== NSID_ALL) return Status.invalidField;
   if ((offset & 3) !== 0 || offset > page.length) return Status.invalidField;
   // Reading beyond the end of a page is allowed and gives zeroes (section 5.14: undefined results).
   const bytes = dwords * 4;

@@ -1,6 +1,6 @@
 import type { Health } from "../health.ts";
 import { type ErrorLocation, locationOf } from "../spec/error_location.ts";
-import { MEDIA_ERROR, type StatusCode, statusCodeType } from "../spec/status.ts";
+import { isMediaError, type StatusCode } from "../spec/status.ts";
 
 /** Entries that the Error Information log holds (ELPE + 1). */
 export const ERROR_LOG_ENTRIES = 64;
@@ -31,7 +31,7 @@ export class ErrorLog {
     nsid: number,
     { lba = 0n, location = locationOf(status) }: ErrorDetails = {},
   ): void {
-    const number = this.#health.countError(statusCodeType(status) === MEDIA_ERROR);
+    const number = this.#health.countError(isMediaError(status));
     const entry = new Uint8Array(ENTRY_BYTES);
     const view = new DataView(entry.buffer);
     view.setBigUint64(0, BigInt(number), true);

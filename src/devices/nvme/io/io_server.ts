@@ -13,7 +13,7 @@ import {
   SqWord,
   sqShadowOffset,
 } from "../shared_state.ts";
-import { SQE_BYTES } from "../spec/entries.ts";
+import { fuseOf, SQE_BYTES, Sqe } from "../spec/entries.ts";
 import { FetchGate } from "../stepper.ts";
 import { CommandRunner } from "./command_runner.ts";
 import { Formatter } from "./formatter.ts";
@@ -188,7 +188,8 @@ export class IoServer implements AioHandler {
       head = shared.getSq(qid, SqWord.HEAD);
       fetched += 1;
       // A fused operation's commands are announced together (section 4.12), whatever the burst leaves for later.
-      if (request.fuse !== Fuse.first || head === tail) {
+      // What follows a first half and is no second half stands for itself, and may be a first half of its own.
+      if (request.fuse !== Fuse.first || head === tail || !this.#isSecondHalf(base, head)) {
         this.#runner.run(request);
         continue;
       }
@@ -203,6 +204,11 @@ export class IoServer implements AioHandler {
       }
     }
     return fetched > 0;
+  }
+
+  /** A look ahead: what the entry says when it is fetched is what counts. */
+  #isSecondHalf(base: number, head: number): boolean {
+    return fuseOf(this.#memory.words[(base + head * SQE_BYTES) / 4 + Sqe.CDW0]) === Fuse.second;
   }
 
   /** Copies the entry at the head, and moves the head on. */

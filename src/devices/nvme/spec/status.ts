@@ -64,6 +64,9 @@ export const Status = {
 export type StatusCode = number;
 
 /** Status code type (section 4.6.1.2). */
-export const statusCodeType = (status: StatusCode): number => (status >>> 8) & 7;
+const statusCodeType = (status: StatusCode): number => (status >>> 8) & 7;
 /** The status code type of media and data integrity errors. */
-export const MEDIA_ERROR = 2;
+const MEDIA_ERROR = 2;
+/** Is it an error of the media, as SMART counts them (section 5.14.1.2)? A comparison that fails is none. */
+export const isMediaError = (status: StatusCode): boolean =>
+  statusCodeType(status) === MEDIA_ERROR && status !== Status.compareFailure;
