@@ -13,7 +13,11 @@ export function diskTable(
   actionsOf: (disk: CatalogueDisk) => readonly DiskAction[],
   run: (action: DiskAction) => void,
 ): HTMLTableElement {
-  const head = element("tr", {}, ...headings.map(text => element("th", { scope: "col" }, text)));
+  const head = element(
+    "tr",
+    {},
+    ...headings.map(text => element(text === "" ? "td" : "th", text === "" ? {} : { scope: "col" }, text)),
+  );
   const rows = disks.map(disk => {
     const buttons = actionsOf(disk).map((action, index) => {
       const button = element(

@@ -41,7 +41,13 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
   );
   closeButton.addEventListener("click", close);
   el.replaceChildren(
-    element("header", { class: "panel-head" }, tabs.list, closeButton),
+    element(
+      "header",
+      { class: "panel-head" },
+      element("h2", { class: "visually-hidden" }, "Views"),
+      tabs.list,
+      closeButton,
+    ),
     traces.root,
     place,
     tabs.view,
