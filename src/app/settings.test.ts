@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { defaultSettings, parseSettings } from "./settings.ts";
+import { defaultSettings, parameters, parseSettings, settingsQuery } from "./settings.ts";
 
 describe("parseSettings", () => {
   test("an empty query gives the defaults", () => {
@@ -71,5 +71,31 @@ describe("parseSettings", () => {
       settings: { ...defaultSettings, memoryMiB: 128 },
       notices: [],
     });
+  });
+});
+
+describe("settingsQuery", () => {
+  test("defaults need no query", () => {
+    expect(settingsQuery(defaultSettings)).toBe("");
+  });
+
+  test("is read back as the same settings", () => {
+    const settings = {
+      ...defaultSettings,
+      diskAccess: "readonly",
+      memoryMiB: 512,
+      serving: "iothread",
+      shadowDoorbells: "google",
+      scratch: "virtio-scsi",
+      pollMaxUs: 0,
+      kernelArguments: "nvme.poll_queues=1 a+b&c=%20",
+    } as const;
+    expect(parseSettings(settingsQuery(settings))).toEqual({ settings, notices: [] });
+    expect(settingsQuery({ ...defaultSettings, serving: "mmio" })).toBe("?serving=mmio");
+  });
+
+  test("each setting has its parameter", () => {
+    const texts = parameters.map(({ textOf }) => textOf(defaultSettings));
+    expect(texts.toSorted()).toEqual(Object.values(defaultSettings).map(String).toSorted());
   });
 });

@@ -1,6 +1,7 @@
 /**
  * The machine's settings as the page chooses them: defaults, and the URL parameters that change them so that a link or
- * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`.
+ * a script can repeat an experiment, e.g. `?memory=512&serving=mmio&shadow=off`. One table says what there is; reading
+ * and writing addresses and the form in the page follow it.
  */
 import type { ShadowExtension } from "../devices/nvme/admin/shadow_extension.ts";
 import type {
@@ -36,37 +37,45 @@ const shadowModes: readonly ShadowExtension[] = ["off", "dbbuf", "google"];
 /** x86 kernel command lines end at 2048 characters; the machine needs some of them itself. */
 const maxKernelArguments = 1024;
 
-/** A setting's value, or what would have been allowed. */
-type Parsed<T> = { readonly value: T } | { readonly allowed: string };
+/** What a parameter's text may be. */
+export type ParameterKind =
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
+  | { readonly kind: "integer"; readonly min: number; readonly max: number; readonly unit: string }
+  | { readonly kind: "text"; readonly maxLength: number };
 
-interface Parameter {
+/** One URL parameter, and the setting behind it. */
+export interface Parameter {
+  /** In the address. */
   readonly name: string;
-  /** The settings that the text stands for, or a phrase that says what is allowed. */
-  parse(text: string): Parsed<Partial<MachineSettings>>;
+  readonly allowed: ParameterKind;
+  /** The setting as the address has it. */
+  textOf(settings: MachineSettings): string;
+  /** The setting that the text stands for; undefined if that is not allowed. */
+  parse(text: string): Partial<MachineSettings> | undefined;
 }
 
-const parameters: readonly Parameter[] = [
+/** All of them. */
+export const parameters: readonly Parameter[] = [
+  oneOf("serving", "serving", servingModes),
+  oneOf("shadow", "shadowDoorbells", shadowModes),
+  oneOf("interrupts", "interrupts", interruptKinds),
+  integer("pollMaxUs", "pollMaxUs", 0, 1_000_000, "µs"),
+  integer("haltPollMaxUs", "haltPollMaxUs", 0, 1_000_000, "µs"),
+  oneOf("scratch", "scratch", scratchDevices),
   // The initramfs is put at 64 MiB: less than this does not boot.
-  integer("memory", 96, 2048, "MiB", memoryMiB => ({ memoryMiB })),
-  oneOf("boot", bootSources, boot => ({ boot })),
-  oneOf("disks", diskAccesses, diskAccess => ({ diskAccess })),
-  oneOf("serving", servingModes, serving => ({ serving })),
-  oneOf("shadow", shadowModes, shadowDoorbells => ({ shadowDoorbells })),
-  oneOf("interrupts", interruptKinds, interrupts => ({ interrupts })),
-  oneOf("scratch", scratchDevices, scratch => ({ scratch })),
-  integer("pollMaxUs", 0, 1_000_000, "µs", pollMaxUs => ({ pollMaxUs })),
-  integer("haltPollMaxUs", 0, 1_000_000, "µs", haltPollMaxUs => ({ haltPollMaxUs })),
+  integer("memory", "memoryMiB", 96, 2048, "MiB"),
+  oneOf("boot", "boot", bootSources),
+  oneOf("disks", "diskAccess", diskAccesses),
   {
     name: "kernel",
+    allowed: { kind: "text", maxLength: maxKernelArguments },
+    textOf: ({ kernelArguments }) => kernelArguments,
     parse: text =>
       /^[\x20-\x7e]*$/.test(text) && text.length <= maxKernelArguments
-        ? { value: { kernelArguments: text.trim() } }
-        : { allowed: `up to ${maxKernelArguments} printable ASCII characters` },
+        ? { kernelArguments: text.trim() }
+        : undefined,
   },
 ];
-
-/** The names of the URL parameters, for help texts. */
-export const settingParameters: readonly string[] = parameters.map(parameter => parameter.name);
 
 export interface ParsedSettings {
   readonly settings: MachineSettings;
@@ -79,13 +88,13 @@ export function parseSettings(query: string): ParsedSettings {
   const search = new URLSearchParams(query);
   const notices: string[] = [];
   let settings = defaultSettings;
-  for (const { name, parse } of parameters) {
+  for (const { name, allowed, parse } of parameters) {
     // The last one counts, so that a script can append to a link.
     const text = search.getAll(name).at(-1);
     if (text === undefined) continue;
     const parsed = parse(text);
-    if ("value" in parsed) settings = { ...settings, ...parsed.value };
-    else notices.push(`Ignored ${name}=“${shorten(text)}” in the address: allowed is ${parsed.allowed}.`);
+    if (parsed) settings = { ...settings, ...parsed };
+    else notices.push(`Ignored ${name}=“${shorten(text)}” in the address: allowed is ${phrase(allowed)}.`);
   }
   if (settings.boot === "disk" && settings.kernelArguments !== "") {
     notices.push(
@@ -95,35 +104,59 @@ export function parseSettings(query: string): ParsedSettings {
   return { settings, notices };
 }
 
-function integer(
-  name: string,
-  min: number,
-  max: number,
-  unit: string,
-  set: (value: number) => Partial<MachineSettings>,
-): Parameter {
+/** The query string, with its “?”, that stands for these settings: what is at its default is left out. */
+export function settingsQuery(settings: MachineSettings): string {
+  const search = new URLSearchParams();
+  for (const { name, textOf } of parameters) {
+    const text = textOf(settings);
+    if (text !== textOf(defaultSettings)) search.set(name, text);
+  }
+  const query = search.toString();
+  return query === "" ? "" : `?${query}`;
+}
+
+/** What is allowed, in words. */
+export function phrase(allowed: ParameterKind): string {
+  switch (allowed.kind) {
+    case "choice":
+      return allowed.choices.join(", ");
+    case "integer":
+      return `a whole number from ${allowed.min} to ${allowed.max} (${allowed.unit})`;
+    case "text":
+      return `up to ${allowed.maxLength} printable ASCII characters`;
+  }
+}
+
+/** The settings with values of type T. */
+type KeysOf<T> = {
+  [K in keyof MachineSettings]: MachineSettings[K] extends T ? K : never;
+}[keyof MachineSettings];
+
+function integer(name: string, key: KeysOf<number>, min: number, max: number, unit: string): Parameter {
   return {
     name,
+    allowed: { kind: "integer", min, max, unit },
+    textOf: settings => String(settings[key]),
     parse: text => {
       const value = Number(text);
-      return /^\d+$/.test(text) && value >= min && value <= max
-        ? { value: set(value) }
-        : { allowed: `a whole number from ${min} to ${max} (${unit})` };
+      return /^\d+$/.test(text) && value >= min && value <= max ? { [key]: value } : undefined;
     },
   };
 }
 
-function oneOf<T extends string>(
+function oneOf<K extends KeysOf<string>>(
   name: string,
-  choices: readonly T[],
-  set: (value: T) => Partial<MachineSettings>,
+  key: K,
+  choices: readonly MachineSettings[K][],
 ): Parameter {
   return {
     name,
+    allowed: { kind: "choice", choices },
+    textOf: settings => settings[key],
     parse: text => {
       // An unescaped + in a query means a space: people write serving=iothread+poll by hand.
       const choice = choices.find(candidate => candidate === text.replaceAll(" ", "+"));
-      return choice === undefined ? { allowed: choices.join(", ") } : { value: set(choice) };
+      return choice === undefined ? undefined : { [key]: choice };
     },
   };
 }

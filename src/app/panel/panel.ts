@@ -5,6 +5,7 @@ import { mountFaults } from "../faults/faults.ts";
 import { mountQueues } from "../queues/queues.ts";
 import { type OpenedTrace, takeTraces } from "../replay/opener.ts";
 import { makePlayer, type Player } from "../replay/player.ts";
+import { mountSetup } from "../setup/setup.ts";
 import { mountTiming } from "../timing/timing.ts";
 import { watchMachine } from "../watched.ts";
 import { makeTabs } from "./tabs.ts";
@@ -18,6 +19,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
     { name: "queues", label: "Queues", mount: view => mountQueues(view, watched()) },
     { name: "timing", label: "Timing", mount: view => mountTiming(view, watched(), () => traces.pick()) },
     { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
+    { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },
   ]);
   const place = element("div", {});
   const play = (trace: OpenedTrace) => {
