@@ -1,5 +1,5 @@
 /** Banners between the bar and the terminal: one for the machine's state, and one for each notice. */
-import type { Machine } from "../../machine/api.ts";
+import type { Machine, Speed } from "../../machine/api.ts";
 import type { Actions } from "../controls/actions.ts";
 import { type Dispose, element } from "../dom.ts";
 
@@ -39,6 +39,8 @@ export function mountNotices(el: HTMLElement): Notices {
   let markNode: HTMLElement | undefined;
   let unsavedNode: HTMLElement | undefined;
   let faultsNode: HTMLElement | undefined;
+  let paceNode: HTMLElement | undefined;
+  let paceMessage: string | undefined;
 
   const remove = (node: HTMLElement) => {
     node.remove();
@@ -86,6 +88,15 @@ export function mountNotices(el: HTMLElement): Notices {
     if (faultsNode) el.prepend(faultsNode);
   };
 
+  const showPace = (banner: Banner | undefined) => {
+    // Each step is an event too.
+    if (banner?.message === paceMessage) return;
+    paceMessage = banner?.message;
+    paceNode?.remove();
+    paceNode = banner && draw(banner, () => {});
+    if (paceNode) el.prepend(paceNode);
+  };
+
   return {
     notice,
     watch(machine, actions) {
@@ -107,6 +118,7 @@ export function mountNotices(el: HTMLElement): Notices {
         machine.on("faults", armed =>
           showFaults(armed.length === 0 ? undefined : faultsBanner(armed.length, machine)),
         ),
+        machine.on("pace", speed => showPace(speed === 1 ? undefined : paceBanner(speed, machine))),
         machine.on("state", (_, detail) => onState(detail)),
       ];
       onState();
@@ -142,6 +154,19 @@ function faultsBanner(rules: number, machine: Machine): Banner {
     message: `The SSD is broken on purpose: ${what}. The Faults tab beside the queues shows which.`,
     severity: "warning",
     actions: [{ label: "Back to normal", run: () => void machine.faults.clear().catch(() => {}) }],
+    dismissible: false,
+  };
+}
+
+/** A terminal that does not answer needs a reason in sight. */
+function paceBanner(speed: Speed, machine: Machine): Banner {
+  return {
+    message:
+      speed === "paused"
+        ? "Paused: the machine, its terminal and its clock stand still. The queue view has single steps."
+        : `Slow motion: the machine and its terminal go at 1/${speed}.`,
+    severity: "information",
+    actions: [{ label: "Full speed", run: () => machine.slowMotion.resume() }],
     dismissible: false,
   };
 }

@@ -6,6 +6,7 @@ import { mountQueues } from "../queues/queues.ts";
 import { type OpenedTrace, takeTraces } from "../replay/opener.ts";
 import { makePlayer, type Player } from "../replay/player.ts";
 import { mountSetup } from "../setup/setup.ts";
+import { makeControlStrip } from "../slow_motion/control_strip.ts";
 import { mountTiming } from "../timing/timing.ts";
 import { watchMachine } from "../watched.ts";
 import { makeTabs } from "./tabs.ts";
@@ -16,7 +17,11 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
   let player: Player | undefined;
   const watched = () => player?.playback ?? live;
   const tabs = makeTabs([
-    { name: "queues", label: "Queues", mount: view => mountQueues(view, watched()) },
+    {
+      name: "queues",
+      label: "Queues",
+      mount: view => mountQueues(view, watched(), { head: player ? undefined : makeControlStrip(machine) }),
+    },
     { name: "timing", label: "Timing", mount: view => mountTiming(view, watched(), () => traces.pick()) },
     { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
     { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },

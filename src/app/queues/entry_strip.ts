@@ -16,7 +16,8 @@ export interface Cell {
 
 export interface EntryStrip {
   readonly root: HTMLElement;
-  show(cells: readonly Cell[]): void;
+  /** `marked` is the index of an entry that stands out. */
+  show(cells: readonly Cell[], marked?: number): void;
 }
 
 export function makeEntryStrip(name: string, open: (index: number) => void): EntryStrip {
@@ -33,16 +34,18 @@ export function makeEntryStrip(name: string, open: (index: number) => void): Ent
 
   return {
     root,
-    show(cells) {
+    show(cells, marked) {
       while (buttons.length < cells.length) add();
       for (const [i, entry] of buttons.entries()) {
         const cell = cells[i];
         entry.button.hidden = cell === undefined;
         entry.cell = cell;
         if (!cell) continue;
-        const shown = `${cell.description}|${cell.letter}`;
+        const isMarked = cell.index === marked;
+        const shown = `${cell.description}|${cell.letter}|${isMarked}`;
         if (shown === entry.shown) continue;
         entry.shown = shown;
+        entry.button.classList.toggle("marked", isMarked);
         entry.button.dataset.kind = cell.kind;
         entry.button.dataset.state = cell.state;
         entry.button.textContent = cell.letter;

@@ -2,6 +2,7 @@
 import type { QueueLook, QueuePairState, ShadowWords } from "../../devices/nvme/queue_inspector.ts";
 import { decodeCqe, decodeSqe } from "../../devices/nvme/spec/decode.ts";
 import { element, setText } from "../dom.ts";
+import type { MarkedEntry } from "../slow_motion/happening.ts";
 import { completionCells, submissionCells } from "./cells.ts";
 import type { EntryDetails } from "./entry_details.ts";
 import type { EntryStates } from "./entry_states.ts";
@@ -13,7 +14,7 @@ import type { QueueTerm } from "./terms.ts";
 
 export interface PairView {
   readonly root: HTMLElement;
-  show(pair: QueuePairState, inspector: QueueLook, states: EntryStates): void;
+  show(pair: QueuePairState, inspector: QueueLook, states: EntryStates, marked?: MarkedEntry): void;
 }
 
 export function makePairView(qid: number, explainer: Explainer, details: EntryDetails): PairView {
@@ -67,7 +68,7 @@ export function makePairView(qid: number, explainer: Explainer, details: EntryDe
 
   return {
     root,
-    show(pair, inspector, states) {
+    show(pair, inspector, states, marked) {
       look = { pair, inspector };
       setText(
         size,
@@ -81,7 +82,9 @@ export function makePairView(qid: number, explainer: Explainer, details: EntryDe
         pair.sq.shadow?.eventIdx,
         pair.sq.inFlight,
       ]);
-      sqStrip.show(submissionCells(pair, inspector, states));
+      const markedSq = marked?.queue === "sq" && marked.id === qid;
+      const newest = (pair.sq.tail || pair.sq.entries) - 1;
+      sqStrip.show(submissionCells(pair, inspector, states), markedSq ? (marked.index ?? newest) : undefined);
       if (!pair.cq) return;
       cq.show(pair.cq, pair.cq.shadow, true, [
         pair.cq.head,
@@ -90,7 +93,8 @@ export function makePairView(qid: number, explainer: Explainer, details: EntryDe
         pair.cq.shadow?.eventIdx,
         pair.cq.phase,
       ]);
-      cqStrip.show(completionCells(pair, inspector, states));
+      const markedCq = marked?.queue === "cq" && marked.id === pair.cq.id;
+      cqStrip.show(completionCells(pair, inspector, states), markedCq ? marked.index : undefined);
     },
   };
 }

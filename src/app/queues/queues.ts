@@ -6,10 +6,11 @@ import type { CounterName } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
+import type { QueueHead } from "../slow_motion/control_strip.ts";
 import type { Follower, Stretch, Watched } from "../watched.ts";
 import { makeEntryDetails } from "./entry_details.ts";
 import { EntryStates } from "./entry_states.ts";
-import { makeExplainer } from "./explained.ts";
+import { type Explainer, makeExplainer } from "./explained.ts";
 import { makeIothreadStrip } from "./iothread_strip.ts";
 import { makePairView, type PairView } from "./pair_view.ts";
 import { StateHistory } from "./state_history.ts";
@@ -29,9 +30,15 @@ const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
   ["mmioExits", "exits", "exits"],
 ];
 
+export interface QueuesOptions {
+  /** What stands above the queues. */
+  readonly head?: QueueHead | undefined;
+  readonly explainer?: Explainer;
+}
+
 /** Mounts the view into `el`. */
-export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
-  const explainer = makeExplainer();
+export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOptions = {}): Dispose {
+  const { head, explainer = makeExplainer() } = options;
   const details = makeEntryDetails();
   const strip = makeIothreadStrip();
   const hasIothread = machine.settings.serving.startsWith("iothread");
@@ -42,6 +49,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
     element(
       "section",
       { class: "queues", "aria-label": "Queues" },
+      ...(head ? [head.root] : []),
       element(
         "dl",
         { class: "doorbells" },
@@ -89,6 +97,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
     for (const record of reader?.read() ?? []) {
       if (record.kind === TraceKind.state) history.enter(record.a, record.time);
       else states.add(record);
+      head?.see(record);
     }
     if (observation) history.advance(observation.now());
   };
@@ -109,7 +118,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
         views.set(pair.qid, view);
         pairs.append(view.root);
       }
-      if (observation) view.show(pair, observation.queues, states);
+      if (observation) view.show(pair, observation.queues, states, head?.marked);
     }
   };
 
@@ -128,6 +137,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
     if (calm.matches && now - drawnAt < CALM_MS) return;
     drawnAt = now;
     drawPairs();
+    head?.show();
     if (now - numbersAt < NUMBERS_MS) return;
     numbersAt = now;
     drawNumbers();
@@ -138,6 +148,7 @@ export function mountQueues(el: HTMLElement, machine: Watched): Dispose {
   return () => {
     cancelAnimationFrame(frame);
     endObservation();
+    head?.dispose();
     el.replaceChildren();
   };
 }
