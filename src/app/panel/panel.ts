@@ -2,6 +2,7 @@
 import type { Machine } from "../../machine/api.ts";
 import { type Dispose, element } from "../dom.ts";
 import { mountFaults } from "../faults/faults.ts";
+import { mountLessons } from "../lessons/lessons.ts";
 import { mountQueues } from "../queues/queues.ts";
 import { type OpenedTrace, takeTraces } from "../replay/opener.ts";
 import { makePlayer, type Player } from "../replay/player.ts";
@@ -23,6 +24,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
       mount: view => mountQueues(view, watched(), { head: player ? undefined : makeControlStrip(machine) }),
     },
     { name: "timing", label: "Timing", mount: view => mountTiming(view, watched(), () => traces.pick()) },
+    { name: "lessons", label: "Lessons", mount: view => mountLessons(view, machine) },
     { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
     { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },
   ]);
