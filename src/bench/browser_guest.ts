@@ -6,9 +6,9 @@ import { type BrowserContext, chromium, type Page } from "playwright";
 import { chromiumLaunch } from "../../e2e/chromium.ts";
 import type { Automation } from "../app/automation.ts";
 import type { BootStageTiming, MachineSettings } from "../machine/api.ts";
-import { type Guest, type Instruments, within } from "./guest.ts";
+import { type Guest, type Instruments, within } from "./definitions/guest.ts";
+import type { PageSystem } from "./definitions/systems.ts";
 import { onExit } from "./on_exit.ts";
-import type { PageSystem } from "./systems.ts";
 
 /**
  * A browser with an empty profile on disk, started when it is first needed. All rows share one: the disks stay, and

@@ -1,8 +1,8 @@
 /** The time from a click to the shell prompt: with nothing there, and on later visits. */
 import type { BootStageTiming } from "../machine/api.ts";
 import { Browser, bootPage } from "./browser_guest.ts";
-import { makeRow, type Row } from "./measure.ts";
-import { defaultSystem } from "./systems.ts";
+import { makeRow, type Row } from "./definitions/measure.ts";
+import { defaultSystem } from "./definitions/systems.ts";
 
 export interface ClickToPrompt {
   /** "first-start" (download, seed, boot) and "start" (the disk is there already). */

@@ -6,18 +6,23 @@ import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
 import { clickToPromptLines, measureClickToPrompt } from "./click_to_prompt.ts";
-import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
-import { measureJob, type Plan, type Row, warmUp } from "./measure.ts";
+import { fullSizes, makeJobs, quickSizes } from "./definitions/jobs.ts";
+import {
+  fullPlan,
+  measureJob,
+  type Plan,
+  quickPlan,
+  type Result,
+  type Row,
+  warmUp,
+} from "./definitions/measure.ts";
+import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./definitions/systems.ts";
 import { type Options, parseOptions, UsageError, usage } from "./options.ts";
 import { openQemuGuest, qemuVersion } from "./qemu_guest.ts";
 import { headLines, resultLines } from "./report.ts";
 import { type Server, servePage } from "./server.ts";
 import { benchStorage } from "./storage.ts";
-import { CLICK_TO_PROMPT, label, type System, selectSystems } from "./systems.ts";
-import type { Result } from "./table.ts";
 
-const fullPlan: Plan = { warmUpMs: 15_000, uncounted: 2, runs: 7, timedRuns: 1 };
-const quickPlan: Plan = { warmUpMs: 7_500, uncounted: 1, runs: 5, timedRuns: 1 };
 /** On a busy machine a quick run leaves its last rows out, rather than take longer than it promises. */
 const QUICK_LIMIT_MS = 175_000;
 

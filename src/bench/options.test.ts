@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { label, systems } from "./definitions/systems.ts";
 import { parseOptions, UsageError, usage } from "./options.ts";
-import { label, systems } from "./systems.ts";
 
 describe("the command line", () => {
   it("measures everything unless told otherwise", () => {

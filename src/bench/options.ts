@@ -1,6 +1,6 @@
 /** The command line. */
 import { parseArgs } from "node:util";
-import { CLICK_TO_PROMPT, label, systems } from "./systems.ts";
+import { CLICK_TO_PROMPT, label, systems } from "./definitions/systems.ts";
 
 export const usage = `npm run bench -- [--quick] [--json FILE] [--only TEXT]
 npm run bench -- storage [--quick]: the storage stack against bare loops over IndexedDB and over OPFS, without a guest

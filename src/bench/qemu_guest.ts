@@ -16,9 +16,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { AgentClient } from "../machine/agent.ts";
-import { type Guest, within } from "./guest.ts";
+import { type Guest, within } from "./definitions/guest.ts";
+import type { QemuSystem } from "./definitions/systems.ts";
 import { onExit } from "./on_exit.ts";
-import type { QemuSystem } from "./systems.ts";
 
 const PROGRAM = "qemu-system-i386";
 const IMAGES = fileURLToPath(new URL("../../public/images/", import.meta.url));

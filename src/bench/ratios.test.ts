@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { makeRow } from "./measure.ts";
+import { makeRow, type Result } from "./definitions/measure.ts";
+import { defaultSystem, label, systems } from "./definitions/systems.ts";
 import { ratioLines, threadLines } from "./ratios.ts";
-import { defaultSystem, label, systems } from "./systems.ts";
-import { type Result, rateColumns } from "./table.ts";
+import { rateColumns } from "./table.ts";
 
 /** A result of the system with that label. */
 function result(name: string, read1m: number, read4k: number): Result {

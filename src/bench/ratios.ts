@@ -1,10 +1,10 @@
 /** The comparisons that the benchmark is made for. */
 import type { ServingMode } from "../machine/api.ts";
-import { label, type SystemName } from "./systems.ts";
-import { type Column, cell, figure, headLines, line, type Result } from "./table.ts";
-
-/** What the 2015 thread measured natively, with KVM and a fast backend, in MB/s. */
-const thread = { nvme: 294, virtioBlk: 344, virtioScsi: 296 } as const;
+import type { Result } from "./definitions/measure.ts";
+import { figure } from "./definitions/statistics.ts";
+import { label, type SystemName } from "./definitions/systems.ts";
+import { thread2015 as thread } from "./definitions/thread.ts";
+import { type Column, cell, headLines, line } from "./table.ts";
 
 interface Comparison {
   readonly title: string;

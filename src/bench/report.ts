@@ -1,9 +1,9 @@
 /** All that the benchmark prints but its progress. */
 import { cpus, loadavg } from "node:os";
-import type { Plan } from "./measure.ts";
+import type { Plan, Result } from "./definitions/measure.ts";
 import { driveFolder } from "./qemu_guest.ts";
 import { ratioLines, threadLines } from "./ratios.ts";
-import { costColumns, type Result, rateColumns, tableLines } from "./table.ts";
+import { costColumns, rateColumns, tableLines } from "./table.ts";
 
 /** What is measured, and under which conditions. */
 export function headLines(

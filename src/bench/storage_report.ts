@@ -1,6 +1,6 @@
 /** The table of `npm run bench -- storage`. */
 import type { Pair, RatioRun } from "../storage/measure/measure_ratios.ts";
-import { summarize } from "./statistics.ts";
+import { summarize } from "./definitions/statistics.ts";
 
 interface Line {
   readonly title: string;

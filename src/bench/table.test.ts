@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { makeRow } from "./measure.ts";
-import { defaultSystem, systems } from "./systems.ts";
-import { costColumns, figure, type Result, rateColumns, tableLines } from "./table.ts";
+import { makeRow, type Result } from "./definitions/measure.ts";
+import { figure } from "./definitions/statistics.ts";
+import { defaultSystem, systems } from "./definitions/systems.ts";
+import { costColumns, rateColumns, tableLines } from "./table.ts";
 
 const ide = systems.find(({ system }) => system === "ide") ?? defaultSystem;
 

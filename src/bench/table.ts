@@ -1,15 +1,7 @@
 /** Aligned plain text of what was measured: a line a row, fixed columns. */
-import type { Metric, Row } from "./measure.ts";
-import { spread } from "./statistics.ts";
-import type { SystemName } from "./systems.ts";
-
-/** What became of one row. */
-export interface Result {
-  readonly system: SystemName;
-  readonly rows: readonly Row[];
-  /** Why it could not be measured, or not all of it. */
-  readonly failure?: string;
-}
+import type { Metric, Result, Row } from "./definitions/measure.ts";
+import { figure, spread } from "./definitions/statistics.ts";
+import type { SystemName } from "./definitions/systems.ts";
 
 /** A column of any of the tables. */
 export interface Column {
@@ -106,11 +98,4 @@ export function line(labelText: string, cells: readonly string[]): string {
 
 function nameText(name: Readonly<Record<keyof SystemName, string>>): string {
   return `${name.system.padEnd(18)}${name.serving.padEnd(14)}${name.extension.padEnd(7)}${name.interrupt}`;
-}
-
-/** Three digits that matter, but no fractions of large figures. */
-export function figure(value: number): string {
-  if (value >= 100 || value === 0) return value.toFixed(0);
-  if (value >= 10) return value.toFixed(1);
-  return value.toFixed(value >= 1 ? 2 : 3);
 }

@@ -4,7 +4,7 @@ import { PersistentBrowser } from "../../e2e/persistent_browser.ts";
 import type { ProcessMemory } from "../../e2e/processes.ts";
 import type { Automation } from "../app/automation.ts";
 import { bootPage } from "../bench/browser_guest.ts";
-import { within } from "../bench/guest.ts";
+import { within } from "../bench/definitions/guest.ts";
 import { RAW_DEVICE } from "./raw_disk.ts";
 
 export interface FillResult {

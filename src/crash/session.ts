@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import { PersistentBrowser } from "../../e2e/persistent_browser.ts";
 import type { Automation } from "../app/automation.ts";
 import { bootPage } from "../bench/browser_guest.ts";
-import { within } from "../bench/guest.ts";
+import { within } from "../bench/definitions/guest.ts";
 import type { ServingMode } from "../machine/api.ts";
 import { GENERATOR } from "./content.ts";
 import { FILE_FUNCTIONS, Files, PREPARE_FILES, READ_FILES } from "./files.ts";

@@ -430,11 +430,11 @@ class WorkerMachine implements Machine {
 
   /** The system disk is the first one. */
   get #diskConfigs(): readonly DiskConfig[] {
-    const { scratch } = this.settings;
+    const { scratch, scratchInMemory } = this.settings;
     const system: DiskConfig = { name: SYSTEM, role: { on: "nvme", nsid: 1 }, byteLength: GIB };
     if (scratch === "ide") return [system];
     const role = scratch === "nvme" ? { on: scratch, nsid: 2 } : { on: scratch };
-    return [system, { name: SCRATCH, role, byteLength: GIB }];
+    return [system, { name: SCRATCH, role, byteLength: GIB, inMemory: scratchInMemory }];
   }
 
   async #attachIothread(ram: GuestRam, devices: SharedDevices): Promise<void> {

@@ -24,9 +24,12 @@ export interface Attached {
 /** For each attached disk of the catalogue: they may be many. */
 const ATTACHED_CACHE_BYTES = 64 * 2 ** 20;
 
+/** What a disk in memory may hold. */
+const IN_MEMORY_BYTES = 512 * 2 ** 20;
+
 /** One of the machine's own disks; `entry` is what the catalogue says of it. */
 export async function openMachineDisk(
-  { name, role, byteLength }: DiskConfig,
+  { name, role, byteLength, inMemory = false }: DiskConfig,
   entry: DiskEntry | undefined,
   before: Attached | undefined,
   { readOnly, steal }: OpenMode,
@@ -43,13 +46,15 @@ export async function openMachineDisk(
   }
   await before?.disk.close().catch(() => {});
   const create = { capacityBytes: byteLength };
-  const disk = readOnly
-    ? await Disk.openCopy(name, { create })
-    : await Disk.open(name, {
-        openStore: () => openAtLeast(name, create, capacityBytes),
-        steal,
-        onStolen,
-      });
+  const disk = inMemory
+    ? await Disk.openEmpty(name, create, IN_MEMORY_BYTES)
+    : readOnly
+      ? await Disk.openCopy(name, { create })
+      : await Disk.open(name, {
+          openStore: () => openAtLeast(name, create, capacityBytes),
+          steal,
+          onStolen,
+        });
   return {
     name,
     role,

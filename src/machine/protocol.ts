@@ -65,6 +65,8 @@ export interface DiskConfig {
   readonly name: string;
   readonly role: DiskRole;
   readonly byteLength: number;
+  /** Empty and in memory, whatever is in storage under its name. */
+  readonly inMemory?: boolean;
 }
 
 export interface OpenedDisk {

@@ -106,6 +106,13 @@ export class Disk {
     return new Disk(name, store, await BlockCache.open(store, { cacheBytes: COPY_CACHE_BYTES }), () => {});
   }
 
+  /** An empty disk that lives in memory as openCopy()'s does, with the cache of a disk in storage. */
+  static async openEmpty(name: string, create: NewDisk, limitBytes: number): Promise<Disk> {
+    const snapshot = { metadata: newMetadata(0, create), chunks: new Map() };
+    const store = new SnapshotStore(new SnapshotBackend(snapshot, limitBytes));
+    return new Disk(name, store, await BlockCache.open(store), () => {});
+  }
+
   /** False once the browser has closed or deleted its database, or close() was called. */
   get isOpen(): boolean {
     return this.#store.isOpen;

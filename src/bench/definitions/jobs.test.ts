@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fullSizes, makeJobs, quickSizes } from "./jobs.ts";
+import { allJobs, fullSizes, makeJobs, quickSizes } from "./jobs.ts";
 
 const job = (name: string) => {
   const found = makeJobs(fullSizes).find(candidate => candidate.name === name);
@@ -51,6 +51,32 @@ describe("benchmark jobs", () => {
       expect(command("/dev/vda")).toMatch(/direct/);
     }
     expect(job("write-4k").command("/dev/vda")).toContain("if=/dev/zero of=/dev/vda oflag=direct");
+  });
+});
+
+describe("all jobs", () => {
+  it("are those of the command line, with the same commands, and the buffered ones", () => {
+    const jobs = allJobs(fullSizes);
+    const commandOf = (name: string) => jobs.find(job => job.name === name)?.command("/dev/vda");
+    for (const { name, command } of makeJobs(fullSizes)) expect(commandOf(name)).toBe(command("/dev/vda"));
+    expect(allJobs(quickSizes).map(({ name }) => name)).toEqual(jobs.map(({ name }) => name));
+    expect(jobs).toHaveLength(makeJobs(fullSizes).length + 4);
+    expect(commandOf("read-1m-buffered")).toBe(
+      "echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda of=/dev/null bs=1048576 count=256",
+    );
+    expect(commandOf("write-4k-buffered")).toBe(
+      "dd if=/dev/zero of=/dev/vda conv=fdatasync bs=4096 count=8192",
+    );
+  });
+
+  it("write before they read", () => {
+    const writes = allJobs(quickSizes).map(job => job.writes);
+    expect(writes).toEqual([...writes].sort((a, b) => Number(b) - Number(a)));
+  });
+
+  it("give the buffered ones in megabytes a second", () => {
+    const job = allJobs(quickSizes).find(({ name }) => name === "read-4k-buffered");
+    expect(job?.parse("8388608 bytes (8.4 MB, 8.0 MiB) copied, 0.5 s, 16.8 MB/s")).toBeCloseTo(16.777, 3);
   });
 });
 

@@ -40,6 +40,30 @@ export function ddJob(direction: "read" | "write", size: "1m" | "4k", count: num
   };
 }
 
+/**
+ * The same through the guest's page cache, in MB/s: a read begins with the cache dropped, and what a write takes includes
+ * the flush at its end.
+ */
+export function bufferedDdJob(direction: "read" | "write", size: "1m" | "4k", count: number): Job {
+  const direct = ddJob(direction, size, count);
+  return {
+    ...direct,
+    name: `${direct.name}-buffered`,
+    title: `${direct.title} buffered`,
+    unit: "MB/s",
+    command(device) {
+      const command = direct.command(device);
+      return direction === "read"
+        ? `echo 3 > /proc/sys/vm/drop_caches; ${command.replace(" iflag=direct", "")}`
+        : command.replace("oflag=direct", "conv=fdatasync");
+    },
+    parse(output) {
+      const { bytes, seconds } = parseDd(output);
+      return bytes / 1e6 / seconds;
+    },
+  };
+}
+
 /** dd says "268435456 bytes (268 MB, 256 MiB) copied, 1.2834 s, 209 MB/s". */
 function parseDd(output: string): { readonly bytes: number; readonly seconds: number } {
   const match = /(\d+) bytes .*copied, ([\d.e+-]+) s/.exec(output);
@@ -104,4 +128,18 @@ export function makeJobs(sizes: JobSizes): readonly Job[] {
     ddJob("read", "4k", sizes.count4k),
     ...sizes.depths.map(depth => randomReadJob(depth, 32, sizes.fioMilliseconds)),
   ];
+}
+
+/** Those, the buffered ones, and fio also where a run of all rows has no time for it: what a person may choose from. */
+export function allJobs(sizes: JobSizes): readonly Job[] {
+  const { depths, fioMilliseconds } = fullSizes;
+  const direct = makeJobs({ ...sizes, depths, fioMilliseconds });
+  const buffered = (["write", "read"] as const).map(direction =>
+    (["1m", "4k"] as const).map(size =>
+      bufferedDdJob(direction, size, size === "1m" ? sizes.count1m : sizes.count4k),
+    ),
+  );
+  const writes = direct.filter(job => job.writes);
+  const reads = direct.filter(job => !job.writes);
+  return [...writes, ...buffered[0], ...reads, ...buffered[1]];
 }

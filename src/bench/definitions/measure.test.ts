@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { counterNames } from "../trace/counters.ts";
+import { counterNames } from "../../trace/counters.ts";
 import type { Counters, Guest } from "./guest.ts";
 import type { Job } from "./jobs.ts";
 import { measureJob, warmUp } from "./measure.ts";

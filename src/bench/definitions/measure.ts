@@ -1,5 +1,5 @@
 /** Runs the jobs on a guest, wherever it runs, and makes rows of the figures. */
-import type { CounterName } from "../trace/counters.ts";
+import type { CounterName } from "../../trace/counters.ts";
 import type { Counters, Guest, Instruments } from "./guest.ts";
 import type { Job } from "./jobs.ts";
 import { type Summary, summarize } from "./statistics.ts";
@@ -12,7 +12,23 @@ export interface Row extends SystemName, Summary {
   readonly unit: string;
 }
 
-export type Metric = "rate" | "mmio-exits" | "interrupts" | "wake-ups" | "exit-time" | "time";
+export type Metric =
+  | "rate"
+  | "mmio-exits"
+  | "interrupts"
+  | "wake-ups"
+  | "exit-time"
+  | "time"
+  | "latency-p50"
+  | "latency-p99";
+
+/** What became of one row of the table. */
+export interface Result {
+  readonly system: SystemName;
+  readonly rows: readonly Row[];
+  /** Why it could not be measured, or not all of it. */
+  readonly failure?: string;
+}
 
 /** How often each job runs, once the guest is warm. */
 export interface Plan {
@@ -25,6 +41,9 @@ export interface Plan {
   /** … and further ones have the time of register accesses taken. */
   readonly timedRuns: number;
 }
+
+export const fullPlan: Plan = { warmUpMs: 15_000, uncounted: 2, runs: 7, timedRuns: 1 };
+export const quickPlan: Plan = { warmUpMs: 7_500, uncounted: 1, runs: 5, timedRuns: 1 };
 
 /** Counters whose growth per I/O is a metric. */
 const perIoMetrics: readonly (readonly [Metric, CounterName])[] = [
@@ -46,22 +65,28 @@ export function makeRow(
 
 /**
  * Makes a guest warm that has just booted. v86 and the browser's compilers take ten seconds and more of what is to be
- * measured: until then all is several times slower, and the compilers' threads need a core.
+ * measured: until then all is several times slower, and the compilers' threads need a core. `each` hears of each run.
  */
 export async function warmUp(
   guest: Guest,
-  system: System,
+  system: Pick<System, "device">,
   jobs: readonly Job[],
   { warmUpMs }: Plan,
+  each: (job: Job, figure: number) => void = () => {},
 ): Promise<void> {
   const start = performance.now();
   do {
-    for (const job of jobs) await run(guest, job, job.command(system.device));
+    for (const job of jobs) each(job, await run(guest, job, job.command(system.device)));
   } while (performance.now() - start < warmUpMs);
 }
 
 /** All rows of one system and one job. */
-export async function measureJob(guest: Guest, system: System, job: Job, plan: Plan): Promise<Row[]> {
+export async function measureJob(
+  guest: Guest,
+  system: SystemName & Pick<System, "device">,
+  job: Job,
+  plan: Plan,
+): Promise<Row[]> {
   const { instruments } = guest;
   const command = job.command(system.device);
   // What is written anew does not wait for what was written before.
@@ -81,6 +106,11 @@ export async function measureJob(guest: Guest, system: System, job: Job, plan: P
   for (const [metric, counter] of perIoMetrics) {
     const figures = growths.map(({ perIo }) => perIo(counter));
     rows.push(makeRow(system, job.name, metric, "per I/O", figures));
+  }
+  const latencies = await instruments.latencies?.(async () => void (await run(guest, job, command)));
+  if (latencies) {
+    rows.push(makeRow(system, job.name, "latency-p50", "µs", [latencies.p50]));
+    rows.push(makeRow(system, job.name, "latency-p99", "µs", [latencies.p99]));
   }
   if (plan.timedRuns > 0) {
     const figures = await exitTimes(guest, instruments, job, command, plan.timedRuns);

@@ -1,5 +1,5 @@
-import type { ExecResult } from "../machine/api.ts";
-import type { CounterName } from "../trace/counters.ts";
+import type { ExecResult } from "../../machine/api.ts";
+import type { CounterName } from "../../trace/counters.ts";
 
 export type Counters = Readonly<Record<CounterName, number>>;
 
@@ -15,8 +15,19 @@ export interface Guest {
   close(): Promise<void>;
 }
 
+/** Microseconds from the doorbell, or the fetch where none was rung, to the completion queue entry. */
+export interface Latencies {
+  readonly p50: number;
+  readonly p99: number;
+}
+
 export interface Instruments {
   counters(): Promise<Counters>;
+  /**
+   * The latencies of the device's commands during `run`: their median and 99th percentile in microseconds, undefined if
+   * none were seen. Absent where they are not traced.
+   */
+  latencies?(run: () => Promise<void>): Promise<Latencies | undefined>;
   /** Switches the timing of register accesses on or off (counter `exitTimeUs`); it costs time itself. */
   timeExits(on: boolean): Promise<void>;
 }
@@ -26,7 +37,7 @@ export const GUEST_TIMEOUT_MS = 180_000;
 
 /** The promise's result, or a rejection that names what took too long. */
 export async function within<T>(promise: Promise<T>, what: string, ms = GUEST_TIMEOUT_MS): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms / 1000} s`)), ms);
   });

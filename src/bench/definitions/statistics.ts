@@ -18,3 +18,10 @@ export function summarize(figures: readonly number[]): Summary {
 export function spread({ median, min, max }: Summary): number {
   return median === 0 ? 0 : Math.max(max - median, median - min) / median;
 }
+
+/** Three digits that matter, but no fractions of large figures. */
+export function figure(value: number): string {
+  if (value >= 100 || value === 0) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value.toFixed(value >= 1 ? 2 : 3);
+}

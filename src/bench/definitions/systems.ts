@@ -2,8 +2,8 @@
  * The rows of the table: each is a disk that the guest sees, and who serves it. A row names either an address of the
  * page or arguments of QEMU.
  */
-import type { InterruptKind, ScratchDevice, ServingMode } from "../machine/api.ts";
-import { scratchPaths } from "../machine/scratch.ts";
+import type { InterruptKind, ScratchDevice, ServingMode } from "../../machine/api.ts";
+import { scratchPaths } from "../../machine/scratch.ts";
 
 /** What a row is called in the table and the JSON. */
 export interface SystemName {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSettings } from "../app/settings.ts";
+import { parseSettings } from "../../app/settings.ts";
 import { defaultSystem, label, selectSystems, systems } from "./systems.ts";
 
 const labels = (list: typeof systems) => list.map(label);
