@@ -43,6 +43,8 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
     if (state === "running") focusUnlessBusy(() => terminal.focus());
   });
 
+  // An address that carries what to measure: to be looked at, and started by hand.
+  if (new URLSearchParams(location.search).has("bench")) void openPanel(split, machine, "benchmark");
   window.doorbell = makeAutomation(machine, terminal);
   focusUnlessBusy(() => terminal.focus());
 }
@@ -53,7 +55,7 @@ function focusUnlessBusy(focus: () => void): void {
 }
 
 /** The views are fetched when they are first wanted. */
-async function openPanel(split: Split, machine: Machine): Promise<void> {
+async function openPanel(split: Split, machine: Machine, first?: string): Promise<void> {
   const { mountPanel } = await import("./panel/panel.ts");
-  split.open((el, close) => mountPanel(el, machine, close));
+  split.open((el, close) => mountPanel(el, machine, close, first));
 }

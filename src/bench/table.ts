@@ -1,5 +1,5 @@
 /** Aligned plain text of what was measured: a line a row, fixed columns. */
-import type { Metric, Result, Row } from "./definitions/measure.ts";
+import { cellOf, type Metric, type Result, type Row } from "./definitions/measure.ts";
 import { figure, spread } from "./definitions/statistics.ts";
 import type { SystemName } from "./definitions/systems.ts";
 
@@ -53,10 +53,9 @@ function randomDepths(results: readonly Result[]): readonly number[] {
   return [...new Set(depths)].filter(depth => depth > 0).sort((a, b) => a - b);
 }
 
-/** The row of that job and metric, if there is one. */
-export function cell({ rows }: Result, { job, metric }: Pick<Column, "job" | "metric">): Row | undefined {
-  return rows.find(row => row.job === job && row.metric === metric);
-}
+/** The row of a column, if there is one. */
+export const cell = (result: Result, { job, metric }: Pick<Column, "job" | "metric">): Row | undefined =>
+  cellOf(result, job, metric);
 
 /** The table's lines: head, then each result as "median ±spread". */
 export function tableLines(results: readonly Result[], columns: readonly Column[]): readonly string[] {

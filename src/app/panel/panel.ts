@@ -1,5 +1,7 @@
 /** The views beside the terminal, one at a time, as tabs. They show the machine, or a saved trace that was opened. */
 import type { Machine } from "../../machine/api.ts";
+import { Benchmark } from "../benchmark/benchmark.ts";
+import { mountBenchmark } from "../benchmark/view.ts";
 import { type Dispose, element } from "../dom.ts";
 import { mountFaults } from "../faults/faults.ts";
 import { mountLessons } from "../lessons/lessons.ts";
@@ -12,8 +14,9 @@ import { mountTiming } from "../timing/timing.ts";
 import { watchMachine } from "../watched.ts";
 import { makeTabs } from "./tabs.ts";
 
-/** Mounts the panel into `el`; `close` is called when its close button is pressed. */
-export function mountPanel(el: HTMLElement, machine: Machine, close: () => void): Dispose {
+/** Mounts the panel into `el`, with the view `first`; `close` is called when its close button is pressed. */
+export function mountPanel(el: HTMLElement, machine: Machine, close: () => void, first?: string): Dispose {
+  const benchmark = new Benchmark(machine, location.search);
   const live = watchMachine(machine);
   let player: Player | undefined;
   const watched = () => player?.playback ?? live;
@@ -25,6 +28,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
     },
     { name: "timing", label: "Timing", mount: view => mountTiming(view, watched(), () => traces.pick()) },
     { name: "lessons", label: "Lessons", mount: view => mountLessons(view, machine) },
+    { name: "benchmark", label: "Benchmark", mount: view => mountBenchmark(view, benchmark) },
     { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
     { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },
   ]);
@@ -61,8 +65,9 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void)
     place,
     tabs.view,
   );
-  tabs.show();
+  tabs.show(first);
   return () => {
+    benchmark.cancel();
     player?.dispose();
     traces.dispose();
     tabs.dispose();

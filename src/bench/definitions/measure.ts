@@ -154,3 +154,8 @@ function growth(before: Counters, after: Counters): Growth {
   if (commands <= 0) throw new Error("The device counted no I/O: did the job run on another disk?");
   return { perIo: counter => (after[counter] - before[counter]) / commands };
 }
+
+/** The row of that job and metric, if there is one. */
+export function cellOf({ rows }: Result, job: string, metric: Metric): Row | undefined {
+  return rows.find(row => row.job === job && row.metric === metric);
+}
