@@ -57,10 +57,7 @@ export function watchMachine(machine: Machine): Watched {
 async function namespacesOf(catalogue: DiskCatalogue): Promise<readonly SavedNamespace[]> {
   // Without a machine nobody answers; 512 is what is assumed then.
   const disks = await catalogue.list().catch(() => []);
-  return disks.flatMap(({ path, lbaBytes }) => {
-    const nsid = Number(/^\/dev\/nvme0n(\d+)$/.exec(path ?? "")?.[1]);
-    return nsid > 0 ? [{ nsid, lbaBytes }] : [];
-  });
+  return disks.flatMap(({ nsid, lbaBytes }) => (nsid === undefined ? [] : [{ nsid, lbaBytes }]));
 }
 
 /** What a trace that is saved now is a trace of. */

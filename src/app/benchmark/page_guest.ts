@@ -30,6 +30,7 @@ export function systemOf({ scratch, serving, shadowDoorbells, interrupts }: Mach
 export function guestOpener(own: Machine, mayOverwrite: boolean) {
   return async (name: string, signal: AbortSignal): Promise<MeasuredGuest> => {
     if (name === THIS_GUEST) {
+      if (own.slowMotion.speed !== 1) throw new Error("the machine is in slow motion or stands still.");
       return {
         ...guestOf(own),
         system: { ...systemOf(own.settings), device: scratchPaths[own.settings.scratch] },
@@ -40,14 +41,32 @@ export function guestOpener(own: Machine, mayOverwrite: boolean) {
     }
     const system = pageSystems.get(name);
     if (!system) throw new Error(`There is no system “${name}”.`);
-    const machine = await startFresh(system.parameters, signal);
+    const resume = standStill(own);
+    const machine = await startFresh(system.parameters, signal).catch(error => {
+      resume();
+      throw error;
+    });
     return {
       ...guestOf(machine),
       system,
       mayWrite: true,
       commandsBeside: () => own.counters().commands,
-      close: () => machine.stop(),
+      close: async () => {
+        resume();
+        await machine.stop();
+      },
     };
+  };
+}
+
+/** Has the page's own guest stand still, so that it does not take from the other one; the result lets it go on. */
+function standStill({ state, slowMotion }: Machine): () => void {
+  const before = slowMotion.speed;
+  if (state !== "running" || before === "paused") return () => {};
+  slowMotion.pause();
+  return () => {
+    // Somebody may have let it go on already; and it may have ended.
+    if (slowMotion.speed === "paused") slowMotion.set(before);
   };
 }
 

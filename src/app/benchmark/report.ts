@@ -69,7 +69,7 @@ export function conditionLines({ conditions, results }: Report): readonly string
       : []),
     ...(fresh
       ? [
-          "Fresh guests: booted for it in the same tab, scratch disk in memory and in the block cache, written once before; nothing goes on to storage. The page’s own guest stays idle beside them" +
+          "Fresh guests: booted for it in the same tab, scratch disk in memory and in the block cache, written once before; nothing goes on to storage. The page’s own guest stands still meanwhile" +
             `${beside > 0 ? `, but for ${beside} I/O commands` : ""}.`,
         ]
       : []),
