@@ -22,6 +22,7 @@ import { openQemuGuest, qemuVersion } from "./qemu_guest.ts";
 import { headLines, resultLines } from "./report.ts";
 import { type Server, servePage } from "./server.ts";
 import { benchStorage } from "./storage.ts";
+import { benchViews } from "./views.ts";
 
 /** On a busy machine a quick run leaves its last rows out, rather than take longer than it promises. */
 const QUICK_LIMIT_MS = 175_000;
@@ -29,7 +30,8 @@ const QUICK_LIMIT_MS = 175_000;
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options.help) console.log(usage);
-  else if (options.storage) await benchStorage(options.quick);
+  else if (options.part === "storage") await benchStorage(options.quick);
+  else if (options.part === "views") await benchViews(options.quick);
   else await bench(options);
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;

@@ -4,7 +4,7 @@ import { parseOptions, UsageError, usage } from "./options.ts";
 
 describe("the command line", () => {
   it("measures everything unless told otherwise", () => {
-    expect(parseOptions([])).toEqual({ quick: false, help: false, storage: false, only: [] });
+    expect(parseOptions([])).toEqual({ quick: false, help: false, only: [] });
   });
 
   it("takes --quick, --json and --only, which may be repeated or hold several", () => {
@@ -13,24 +13,19 @@ describe("the command line", () => {
     ).toEqual({
       quick: true,
       help: false,
-      storage: false,
       json: "rows.json",
       only: ["ide", "nvme mmio", "virtio-blk"],
     });
   });
 
-  it("measures the storage stack alone", () => {
-    expect(parseOptions(["storage", "--quick"])).toEqual({
-      quick: true,
-      help: false,
-      storage: true,
-      only: [],
-    });
+  it.each(["storage", "views"])("measures %s alone", part => {
+    expect(parseOptions([part, "--quick"])).toEqual({ quick: true, help: false, part, only: [] });
   });
 
   it.each([
     [["storage", "disk"], "“disk”"],
     [["storage", "--only", "nvme"], "storage"],
+    [["views", "--json", "x"], "views"],
     [["--fast"], "--fast"],
     [["quick"], "quick"],
     [["--json"], "--json"],

@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { CLICK_TO_PROMPT, label, systems } from "./definitions/systems.ts";
 
 export const usage = `npm run bench -- [--quick] [--json FILE] [--only TEXT]
+npm run bench -- views [--quick]: what the queue view and the timing view cost dd when they are open
 npm run bench -- storage [--quick]: the storage stack against bare loops over IndexedDB and over OPFS, without a guest
 
   --quick       fewer rows, dd alone, fewer and shorter runs: under three minutes
@@ -14,12 +15,14 @@ ${systems.map(system => `                  ${label(system)}`).join("\n")}`;
 export interface Options {
   readonly quick: boolean;
   readonly help: boolean;
-  /** The storage stack alone. */
-  readonly storage: boolean;
+  /** Something else than rows: the storage stack alone, or what open views cost. */
+  readonly part?: "storage" | "views";
   /** Empty for all rows. */
   readonly only: readonly string[];
   readonly json?: string;
 }
+
+const parts = ["storage", "views"] as const;
 
 /** A sentence for who typed the command. */
 export class UsageError extends Error {}
@@ -27,11 +30,13 @@ export class UsageError extends Error {}
 export function parseOptions(args: readonly string[]): Options {
   const { values, positionals } = parse(args);
   const { quick, help, json, only } = values;
-  const storage = positionals[0] === "storage";
-  if (positionals.length > (storage ? 1 : 0)) {
-    throw new UsageError(`“${positionals[storage ? 1 : 0]}” is nothing that can be measured; “storage” is.`);
+  const part = parts.find(name => name === positionals[0]);
+  if (positionals.length > (part ? 1 : 0)) {
+    throw new UsageError(
+      `“${positionals[part ? 1 : 0]}” is nothing that can be measured; “storage” and “views” are.`,
+    );
   }
-  if (storage && (json !== undefined || only.length > 0)) throw new UsageError("storage takes only --quick.");
+  if (part && (json !== undefined || only.length > 0)) throw new UsageError(`${part} takes only --quick.`);
   const texts = only.flatMap(text => text.split(",")).map(text => text.trim());
   if (texts.includes("")) throw new UsageError("--only needs a text.");
   if (json === "") throw new UsageError("--json needs the name of a file.");
@@ -39,7 +44,7 @@ export function parseOptions(args: readonly string[]): Options {
     if (![CLICK_TO_PROMPT, ...systems.map(label)].some(name => name.includes(text)))
       throw new UsageError(`No row's label contains “${text}”.`);
   }
-  return { quick, help, storage, only: texts, ...(json !== undefined && { json }) };
+  return { quick, help, ...(part && { part }), only: texts, ...(json !== undefined && { json }) };
 }
 
 function parse(args: readonly string[]) {

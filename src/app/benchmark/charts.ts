@@ -46,13 +46,14 @@ function barOf(result: Measured, job: string): Bar[] {
   if (!row) return [];
   const { median, min, max, runs } = row;
   const lines = (result.runs[job] ?? []).map(({ line }) => line);
+  const warmUp = result.warmUp[job]?.map(figure) ?? [];
   return [
     {
       name: nameOf(result),
       ...{ median, min, max },
       text: rateText(row),
       latencies: latencyText(result, job),
-      title: `${runs} runs, ${figure(min)} to ${figure(max)}\n${lines.join("\n")}`,
+      title: `${runs} runs, ${figure(min)} to ${figure(max)}\n${lines.join("\n")}\nwhile it warmed up: ${warmUp.join(" ")}`,
       isReference: false,
     },
   ];

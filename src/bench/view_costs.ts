@@ -1,0 +1,34 @@
+/** What open views cost, out of rates that were measured in turn. */
+import type { Job } from "./definitions/jobs.ts";
+import { figure, spread, summarize } from "./definitions/statistics.ts";
+
+/** In this order within a round. */
+export const viewStates = ["closed", "queues", "timing"] as const;
+
+/** One rate in each state, measured one after the other. */
+export type ViewRound = Readonly<Record<(typeof viewStates)[number], number>>;
+
+/** The part of the rate that an open view takes: the median over the rounds, each compared within itself. */
+export function viewCost(rounds: readonly ViewRound[], state: "queues" | "timing"): number {
+  return summarize(rounds.map(round => 1 - round[state] / round.closed)).median;
+}
+
+export function viewCostLines(
+  rounds: ReadonlyMap<Pick<Job, "title" | "unit">, readonly ViewRound[]>,
+): string[] {
+  const lines = [...rounds].map(([{ title, unit }, each]) => {
+    const closed = summarize(each.map(round => round.closed));
+    const costs = (["queues", "timing"] as const).map(
+      state => `${state} open ${percent(viewCost(each, state))}`,
+    );
+    return `  ${title.padEnd(10)} closed ${figure(closed.median)} ${unit} ±${Math.round(spread(closed) * 100)}%; ${costs.join("; ")}`;
+  });
+  const count = [...rounds.values()][0]?.length ?? 0;
+  return [
+    `What open views cost dd: median of ${count} rounds, each of which measures all three states in turn`,
+    ...lines,
+  ];
+}
+
+const percent = (part: number): string =>
+  `${Math.abs(part * 100).toFixed(1)} % ${part < 0 ? "more" : "less"}`;

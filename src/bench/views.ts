@@ -1,0 +1,62 @@
+/** What it costs to look: dd with the queue view or the timing view open, against dd with the panel closed. */
+import { Browser, openBrowserGuest } from "./browser_guest.ts";
+import { fullSizes, type Job, makeJobs } from "./definitions/jobs.ts";
+import { fullPlan, quickPlan, warmUp } from "./definitions/measure.ts";
+import { defaultSystem } from "./definitions/systems.ts";
+import { servePage } from "./server.ts";
+import { type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
+
+/** In each round each job runs once in each state, so that a machine's changing load does not favour one. */
+const ROUNDS = { quick: 7, full: 15 } as const;
+
+export async function benchViews(quick: boolean): Promise<void> {
+  const plan = quick ? quickPlan : fullPlan;
+  const jobs = makeJobs({ ...fullSizes, depths: [] }).filter(job => !job.writes);
+  const page = await servePage();
+  const browser = new Browser();
+  try {
+    const guest = await openBrowserGuest(browser, page.address, defaultSystem);
+    const tab = await browser.page();
+    const panel = tab.getByRole("button", { name: "Queues", exact: true });
+    const show = {
+      closed: async () => {
+        if ((await panel.getAttribute("aria-pressed")) === "true") await panel.click();
+      },
+      queues: async () => {
+        await panel.click();
+        await tab.getByRole("tab", { name: "Queues" }).click();
+      },
+      timing: async () => {
+        await tab.getByRole("tab", { name: "Timing" }).click();
+      },
+    };
+    const measure = async (job: Job) => {
+      const { output } = await guest.exec(job.command(defaultSystem.device));
+      return job.parse(output);
+    };
+    await warmUp(guest, defaultSystem, makeJobs({ ...fullSizes, depths: [] }), plan);
+    await guest.settle();
+    const rounds = new Map<Job, ViewRound[]>(jobs.map(job => [job, []]));
+    for (let i = 0; i < (quick ? ROUNDS.quick : ROUNDS.full); i++) {
+      const figures = new Map<Job, Record<keyof ViewRound, number>>(
+        jobs.map(job => [job, { closed: 0, queues: 0, timing: 0 }]),
+      );
+      for (const state of viewStates) {
+        await show[state]();
+        for (const job of jobs) {
+          // What opening it takes is not what its being open takes.
+          await measure(job);
+          const figure = await measure(job);
+          const round = figures.get(job);
+          if (round) round[state] = figure;
+        }
+      }
+      for (const [job, round] of figures) rounds.get(job)?.push(round);
+    }
+    for (const line of viewCostLines(rounds)) console.log(line);
+    await guest.close();
+  } finally {
+    await browser.dispose();
+    await page.close();
+  }
+}
