@@ -21,7 +21,6 @@ export const defaultSettings: MachineSettings = {
   shadowDoorbells: "dbbuf",
   interrupts: "msix",
   scratch: "nvme",
-  scratchInMemory: false,
   pollMaxUs: 1000,
   haltPollMaxUs: 200,
   kernelArguments: "",

@@ -58,11 +58,6 @@ export interface MachineSettings {
   readonly interrupts: InterruptKind;
   /** "ide" is v86's own disk, in memory: it is empty at each boot. */
   readonly scratch: ScratchDevice;
-  /**
-   * The scratch disk is an empty one in memory, whatever is in storage: only together with the access "readonly", for a
-   * second machine in a page.
-   */
-  readonly scratchInMemory: boolean;
   /** Longest busy wait of the iothread before it sleeps, in microseconds. */
   readonly pollMaxUs: number;
   /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */

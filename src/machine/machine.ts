@@ -56,6 +56,14 @@ export function createMachine(settings: MachineSettings, memory?: Memory): Machi
   return new WorkerMachine(settings, memory);
 }
 
+/**
+ * A machine beside the page's own: its system disk is a copy and its scratch disk a new one, both in memory, and it touches
+ * nothing that is kept.
+ */
+export function createSecondMachine(settings: MachineSettings): Machine {
+  return new WorkerMachine({ ...settings, diskAccess: "readonly" }, undefined, true);
+}
+
 /** One life of the guest, from power on to reset. Its worker ends with it. */
 interface Life {
   readonly timeline: BootTimeline;
@@ -67,6 +75,7 @@ interface Life {
 /** The machine as the page holds it: two workers, their shared state, and what the guest's serial ports say. */
 class WorkerMachine implements Machine {
   readonly settings: MachineSettings;
+  readonly #scratchInMemory: boolean;
   readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
     state: new Set(),
     boot: new Set(),
@@ -127,8 +136,13 @@ class WorkerMachine implements Machine {
   readonly #health: DriveHealth;
   readonly #ownership = new Ownership(() => this.#handOver());
 
-  constructor(settings: MachineSettings, memory: Memory = { getItem: () => null, setItem: () => {} }) {
+  constructor(
+    settings: MachineSettings,
+    memory: Memory = { getItem: () => null, setItem: () => {} },
+    scratchInMemory = false,
+  ) {
     this.settings = settings;
+    this.#scratchInMemory = scratchInMemory;
     this.#health = new DriveHealth(memory);
     this.#access = settings.diskAccess;
     // Whoever does not ask for `ready` hears of a failure by the state event.
@@ -430,11 +444,11 @@ class WorkerMachine implements Machine {
 
   /** The system disk is the first one. */
   get #diskConfigs(): readonly DiskConfig[] {
-    const { scratch, scratchInMemory } = this.settings;
+    const { scratch } = this.settings;
     const system: DiskConfig = { name: SYSTEM, role: { on: "nvme", nsid: 1 }, byteLength: GIB };
     if (scratch === "ide") return [system];
     const role = scratch === "nvme" ? { on: scratch, nsid: 2 } : { on: scratch };
-    return [system, { name: SCRATCH, role, byteLength: GIB, inMemory: scratchInMemory }];
+    return [system, { name: SCRATCH, role, byteLength: GIB, inMemory: this.#scratchInMemory }];
   }
 
   async #attachIothread(ram: GuestRam, devices: SharedDevices): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Guest, Latencies } from "../../bench/definitions/guest.ts";
 import type { SystemName } from "../../bench/definitions/systems.ts";
 import type { Machine, MachineSettings } from "../../machine/api.ts";
-import { createMachine } from "../../machine/machine.ts";
+import { createSecondMachine } from "../../machine/machine.ts";
 import { scratchPaths } from "../../machine/scratch.ts";
 import { CommandSpans, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
@@ -70,13 +70,13 @@ function standStill({ state, slowMotion }: Machine): () => void {
   };
 }
 
-/** A second machine: its system disk is a copy, its scratch disk new, both in memory. The first keeps its own. */
+/** A second machine; the first keeps its disks. */
 async function startFresh(
   parameters: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Machine> {
   const { settings } = parseSettings(`?${new URLSearchParams(parameters)}`);
-  const machine = createMachine({ ...settings, diskAccess: "readonly", scratchInMemory: true });
+  const machine = createSecondMachine(settings);
   // Nobody reads its console.
   machine.on("output", () => {});
   const stop = () => void machine.stop().catch(() => {});
