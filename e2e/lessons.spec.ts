@@ -80,11 +80,15 @@ test("slow motion, single steps, and all lessons", async ({ persistent }) => {
     expect((await exec(page, "dmesg")).output).not.toMatch(/timeout, |completion polled/);
   });
 
-  await test.step("slow motion slows guest and controller", async () => {
+  await test.step("slow motion slows guest and controller, and what is typed comes through", async () => {
     const { ms: full } = await exec(page, READ);
     await strip.getByLabel("Speed").selectOption("1/10");
     await expect(state).toContainText("1/10");
     const { ms } = await exec(page, READ);
+    for (let i = 0; i < 5; i++) {
+      const text = `${i} ${"a line that takes several fillings of the serial port ".repeat(3)}`;
+      expect((await exec(page, `echo "${text}"`)).output).toBe(`${text}\n`);
+    }
     await strip.getByLabel("Speed").selectOption("full");
     console.log(`a dd of one block: ${full.toFixed(0)} ms, at 1/10 ${ms.toFixed(0)} ms`);
     expect(ms).toBeGreaterThan(3 * full);

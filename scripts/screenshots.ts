@@ -38,6 +38,14 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await openTab(page, "Timing");
     await page.waitForTimeout(3000);
   },
+  async lessons(page) {
+    await page.evaluate(() => window.doorbell?.exec("killall fio; sleep 1"));
+    await page.getByRole("tab", { name: "Lessons" }).click();
+    const view = page.getByRole("region", { name: "Lessons" });
+    await view.getByRole("button", { name: /What a doorbell is/ }).click();
+    for (const go of [".primary", "text=Next", ".primary"]) await view.locator(go).click();
+    await page.waitForTimeout(1000);
+  },
   async faults(page) {
     await openTab(page, "Faults");
     await page.evaluate(() =>

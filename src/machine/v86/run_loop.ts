@@ -111,6 +111,8 @@ export class RunLoop {
       firmwarePace.resume();
       this.#safePoint(halted[0] !== 0);
       if (firmwarePace.isOn) this.#waitForPollingGuest();
+      // The step has happened: not one stretch more.
+      if (options.pace.isStanding && !this.#pacer.isFree) firmwarePace.cut();
       return runHardwareTimers(acpiEnabled, now);
     };
   }
@@ -141,13 +143,17 @@ export class RunLoop {
   async #schedule(): Promise<void> {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const { mainLoop, firmwarePace, turn } = this.#options;
+    const { mainLoop, firmwarePace, turn, clock } = this.#options;
     const pacer = this.#pacer;
-    if (pacer.isFree) await this.#rest();
-    if (!pacer.isFree) {
-      await pacer.hold({ ranMs: this.#ranMs, idleMs: () => this.#delayMs });
+    if (pacer.isFree) {
+      await this.#rest();
+    } else {
+      clock.hold();
+      // This may be called in the middle of what hold() calls: a byte for the serial port raises its interrupt.
       await turn();
     }
+    if (pacer.isFree) clock.release();
+    else await pacer.hold({ ranMs: this.#ranMs, idleMs: () => this.#delayMs });
     this.#scheduled = false;
     mainLoop?.dispatch();
     // A guest that polls need not run up to its next safe point to see what was served.
