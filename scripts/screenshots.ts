@@ -38,14 +38,6 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await openTab(page, "Timing");
     await page.waitForTimeout(3000);
   },
-  async lessons(page) {
-    await page.evaluate(() => window.doorbell?.exec("killall fio; sleep 1"));
-    await page.getByRole("tab", { name: "Lessons" }).click();
-    const view = page.getByRole("region", { name: "Lessons" });
-    await view.getByRole("button", { name: /What a doorbell is/ }).click();
-    for (const go of [".primary", "text=Next", ".primary"]) await view.locator(go).click();
-    await page.waitForTimeout(1000);
-  },
   async faults(page) {
     await openTab(page, "Faults");
     await page.evaluate(() =>
@@ -65,6 +57,14 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByRole("button", { name: "Run", exact: true }).click();
     await page.locator(".rates").nth(1).locator(".count").nth(1).waitFor({ timeout: 240_000 });
     await page.getByText("Fresh guests, one after").click();
+  },
+  async lessons(page) {
+    await page.evaluate(() => window.doorbell?.exec("killall fio; sleep 1"));
+    await openTab(page, "Lessons");
+    const view = page.getByRole("region", { name: "Lessons" });
+    await view.getByRole("button", { name: /What a doorbell is/ }).click();
+    for (const go of [".primary", "text=Next", ".primary"]) await view.locator(go).click();
+    await page.waitForTimeout(1000);
   },
   async disks(page) {
     const close = page.getByRole("button", { name: "Close the panel" });
