@@ -149,18 +149,7 @@ export class QueuePair {
 
   /** Writes a command into the next slot, without a doorbell. Returns its command identifier. */
   push(command: Command, cid = this.nextCid++ & 0xffff): number {
-    const { words } = this.#rig.memory;
-    const w = (this.sqBase + this.tail * 64) / 4;
-    const { opcode, flags = 0, nsid = 0, prp1 = 0, prp2 = 0, sgl, cdw = [] } = command;
-    words.fill(0, w, w + 16);
-    words[w] = opcode | (flags << 8) | (cid << 16);
-    words[w + 1] = nsid;
-    words[w + 6] = prp1 % 2 ** 32;
-    words[w + 7] = Math.floor(prp1 / 2 ** 32);
-    words[w + 8] = prp2 % 2 ** 32;
-    words[w + 9] = Math.floor(prp2 / 2 ** 32);
-    if (sgl) putSgl(words, w + 6, sgl);
-    for (let i = 0; i < cdw.length; i++) words[w + 10 + i] = cdw[i];
+    putCommand(this.#rig.memory.words, this.sqBase + this.tail * 64, command, cid);
     this.tail = (this.tail + 1) % this.sqEntries;
     return cid;
   }
@@ -517,6 +506,21 @@ export function transfer(
   const { nsid = 1, fua = false } = options;
   const cdw = [lba % 2 ** 32, Math.floor(lba / 2 ** 32), (blocks - 1) | (fua ? 1 << 30 : 0)];
   return { opcode, nsid, ...prps, cdw };
+}
+
+/** Writes a submission queue entry at an address. */
+export function putCommand(words: Int32Array, at: number, command: Command, cid: number): void {
+  const { opcode, flags = 0, nsid = 0, prp1 = 0, prp2 = 0, sgl, cdw = [] } = command;
+  const w = at / 4;
+  words.fill(0, w, w + 16);
+  words[w] = opcode | (flags << 8) | (cid << 16);
+  words[w + 1] = nsid;
+  words[w + 6] = prp1 % 2 ** 32;
+  words[w + 7] = Math.floor(prp1 / 2 ** 32);
+  words[w + 8] = prp2 % 2 ** 32;
+  words[w + 9] = Math.floor(prp2 / 2 ** 32);
+  if (sgl) putSgl(words, w + 6, sgl);
+  for (let i = 0; i < cdw.length; i++) words[w + 10 + i] = cdw[i];
 }
 
 /** Writes an SGL descriptor at a word index. */
