@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { FaultRule } from "../faults/rules.ts";
+import type { FaultAction } from "../faults/rules.ts";
 import type { Rig } from "../testing/driver.ts";
 import { campaign } from "./campaign.ts";
 import { Coverage } from "./coverage.ts";
@@ -19,7 +19,8 @@ describe("a campaign", () => {
     const reached = [...coverage.statuses.keys()];
     expect(reached).toEqual(
       expect.arrayContaining([
-        0x000, 0x001, 0x002, 0x004, 0x009, 0x00a, 0x00b, 0x00d, 0x011, 0x013, 0x01d, 0x080, 0x109, 0x281, 0x285,
+        0x000, 0x001, 0x002, 0x004, 0x009, 0x00a, 0x00b, 0x00d, 0x011, 0x013, 0x01d, 0x080, 0x109, 0x281,
+        0x285,
       ]),
     );
   });
@@ -49,20 +50,20 @@ describe("what is wrong with a device is found", () => {
     }
     return "nothing";
   }
-  const fault = (action: Omit<FaultRule, "when">) => (rig: Rig) =>
-    rig.armFaults({ ...action, when: { opcode: "read" } } as FaultRule);
+  const onReads = (action: FaultAction) => (rig: Rig) => rig.armFaults({ ...action, command: "read" });
 
   it("a completion that comes twice", async () => {
-    expect(await findIn(fault({ action: "duplicate" } as FaultRule))).toContain("is answered that is not under way");
+    expect(await findIn(onReads({ action: "duplicate" }))).toContain("is answered that is not under way");
   });
 
   it("one that does not come", async () => {
-    expect(await findIn(fault({ action: "drop" } as FaultRule))).toContain("not answered");
+    expect(await findIn(onReads({ action: "drop" }))).toContain("not answered");
   });
 
   it("a write beside the buffer", async () => {
-    const { findings } = { findings: await findIn(writesTooFar) };
-    expect(findings).toMatch(/the device wrote to the page at|a command that runs alone wrote to/);
+    expect(await findIn(writesTooFar)).toMatch(
+      /the device wrote to the page at|a command that runs alone wrote to/,
+    );
   });
 
   it("an exception", async () => {

@@ -38,7 +38,8 @@ async function fuzz({ seed, commands }: Options): Promise<void> {
     });
     console.log(line(result.commands, result.coverage));
     const statuses = [...result.coverage.statuses].sort(([, a], [, b]) => b - a);
-    for (const [status, count] of statuses) console.log(`${String(count).padStart(9)}  ${statusName(status)}`);
+    for (const [status, count] of statuses)
+      console.log(`${String(count).padStart(9)}  ${statusName(status)}`);
   } catch (error) {
     if (!(error instanceof Violation)) throw error;
     for (const step of error.steps.slice(-STEPS_SHOWN)) console.error(step);
