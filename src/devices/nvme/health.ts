@@ -1,5 +1,11 @@
 import { Counter, type CounterName } from "../../trace/counters.ts";
-import { Control, HEALTH_WORDS, type SharedState } from "./shared_state.ts";
+import {
+  Control,
+  HEALTH_WORDS,
+  SELF_TEST_RESULT_WORDS,
+  SELF_TEST_RESULTS,
+  type SharedState,
+} from "./shared_state.ts";
 
 /** Words behind Control.HEALTH. The vCPU thread writes them; they wrap at 2^32. */
 const Word = {
@@ -21,22 +27,34 @@ const Word = {
 /** The counters of I/O that belong to a drive's health, not to one run of it. */
 const COUNTERS: readonly CounterName[] = ["reads", "writes", "sectorsRead", "sectorsWritten"];
 
-/** What a drive's SMART log is made of, as plain words, so that the next run can go on counting (`restoreHealth`). */
+const SELF_TEST_LOG_WORDS = SELF_TEST_RESULTS * SELF_TEST_RESULT_WORDS;
+
+/**
+ * What a drive's SMART log is made of, and its Device Self-test log, as plain words, so that the next run can go on with
+ * them (`restoreHealth`). A record without self-test results, as it once was, is one too.
+ */
 export type HealthRecord = readonly number[];
 
 /** Reads the record of a controller's shared state, from any thread. */
 export function saveHealth(shared: SharedState): HealthRecord {
-  const words = Array.from({ length: HEALTH_WORDS }, (_, i) => shared.getControl(Control.HEALTH + i));
-  return [...words, ...COUNTERS.map(name => Atomics.load(shared.counters, Counter[name]))];
+  const words = (at: number, length: number) => Array.from({ length }, (_, i) => shared.getControl(at + i));
+  return [
+    ...words(Control.HEALTH, HEALTH_WORDS),
+    ...COUNTERS.map(name => Atomics.load(shared.counters, Counter[name])),
+    ...words(Control.SELF_TEST_LOG, SELF_TEST_LOG_WORDS),
+  ];
 }
 
 /** Puts a record into a shared state that no controller has taken yet. A record of another layout is ignored. */
 export function restoreHealth(shared: SharedState, record: HealthRecord): void {
-  if (record.length !== HEALTH_WORDS + COUNTERS.length || !record.every(Number.isInteger)) return;
+  const length = HEALTH_WORDS + COUNTERS.length;
+  if (record.length !== length && record.length !== length + SELF_TEST_LOG_WORDS) return;
+  if (!record.every(Number.isInteger)) return;
   for (let i = 0; i < HEALTH_WORDS; i++) shared.setControl(Control.HEALTH + i, record[i]);
   for (const [i, name] of COUNTERS.entries()) {
     Atomics.store(shared.counters, Counter[name], record[HEALTH_WORDS + i]);
   }
+  for (const [i, word] of record.slice(length).entries()) shared.setControl(Control.SELF_TEST_LOG + i, word);
 }
 
 /** Counts what SMART / Health Information tells (NVMe 1.4, figure 194). The vCPU thread's. */

@@ -42,6 +42,9 @@ const SANITIZE_WORDS = OWN + 13 + HEALTH_WORDS;
 const SELF_TEST_WORDS = SANITIZE_WORDS + 5;
 const ABORT_WORDS = SELF_TEST_WORDS + 11;
 const NAMESPACES = ABORT_WORDS + 4 + MAX_NAMESPACES;
+/** Results that the Device Self-test log keeps, and words of each (28 bytes, figure 199). */
+export const SELF_TEST_RESULTS = 20;
+export const SELF_TEST_RESULT_WORDS = 7;
 const REQUESTS = NAMESPACES + 3 + MAX_NAMESPACES * NAMESPACE_WORDS;
 /** Controller-wide words (indices of 32-bit words). */
 export const Control = {
@@ -117,6 +120,8 @@ export const Control = {
   REQUEST_ACK: REQUESTS + 6,
   REQUEST_STATUS: REQUESTS + 7,
   REQUEST_RESULT: REQUESTS + 8,
+  /** vCPU: the results of self-tests as the log page has them, newest first; unused ones are zero. */
+  SELF_TEST_LOG: REQUESTS + 9,
 } as const;
 
 /** vCPU: whether I/O may be executed, as far as Sanitize is concerned (NVMe 1.4, section 8.15). */
@@ -137,7 +142,7 @@ export const SelfTestResult = {
 } as const;
 /** Segments of a self-test (section 8.11): those that there are here. */
 export const SelfTestSegment = { ram: 1, media: 7 } as const;
-const CONTROL_WORDS = REQUESTS + 9;
+const CONTROL_WORDS = Control.SELF_TEST_LOG + SELF_TEST_RESULTS * SELF_TEST_RESULT_WORDS;
 
 /** Words of each I/O submission queue. */
 export const SqWord = {

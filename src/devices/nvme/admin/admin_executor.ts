@@ -30,6 +30,7 @@ import type { NamespaceRequest } from "./namespace_requests.ts";
 import { SanitizeOperation } from "./sanitize.ts";
 import { SelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
+import { Timestamp } from "./timestamp.ts";
 
 export interface AdminExecutorOptions extends FeatureEffectsOptions {
   readonly memory: GuestMemory;
@@ -78,6 +79,7 @@ export class AdminExecutor implements AdminServices {
   // What dies with a reset.
   features: Features;
   asyncEvents = this.#newAsyncEvents();
+  timestamp: Timestamp;
   #queue: AdminQueue | undefined;
 
   constructor(options: AdminExecutorOptions) {
@@ -99,6 +101,7 @@ export class AdminExecutor implements AdminServices {
     this.sanitizer = new SanitizeOperation(options.shared, options.health);
     this.#featureEffects = new FeatureEffects(options, this.#keepAlive);
     this.features = this.#newFeatures();
+    this.timestamp = new Timestamp(options.now());
     this.featuresChanged();
   }
 
@@ -125,6 +128,7 @@ export class AdminExecutor implements AdminServices {
     this.selfTest.reset();
     this.#options.faults.forgetCommands();
     this.features = this.#newFeatures();
+    this.timestamp = new Timestamp(this.now());
     this.asyncEvents = this.#newAsyncEvents();
   }
 
@@ -232,6 +236,10 @@ export class AdminExecutor implements AdminServices {
 
   get ioQueuesExist(): boolean {
     return this.completionQueues.io.length > 0;
+  }
+
+  now(): number {
+    return this.#options.now();
   }
 
   get entrySizesAreSet(): boolean {

@@ -18,6 +18,7 @@ import type { LogSources } from "./log_pages.ts";
 import type { NamespaceRequest } from "./namespace_requests.ts";
 import type { SanitizeOperation } from "./sanitize.ts";
 import type { SelfTest } from "./self_test.ts";
+import type { Timestamp } from "./timestamp.ts";
 
 /** What admin commands may use of the controller that runs them. */
 export interface AdminServices {
@@ -47,6 +48,9 @@ export interface AdminServices {
   startSelfTest(code: number, nsid: number): boolean;
   /** Starts a Sanitize operation by block erase. */
   startSanitize(cdw10: number): StatusCode;
+  readonly timestamp: Timestamp;
+  /** Milliseconds, monotonic. */
+  now(): number;
   /** The Keep Alive command has come. */
   keepAlive(): void;
   /** The Abort command completes when the serving side has answered. False if too many are outstanding. */

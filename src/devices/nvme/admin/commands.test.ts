@@ -57,7 +57,8 @@ describe("Identify (5.15)", () => {
     expect([total - unallocated, unallocated]).toEqual([4096 * 512 + 500 * 4096, 60 << 20]);
     expect([data.getUint8(512), data.getUint8(513)]).toEqual([0x66, 0x44]); // SQES, CQES
     expect(data.getUint32(516, true)).toBe(3); // NN
-    expect(data.getUint16(520, true)).toBe(0b1_1001_1111); // ONCS: Compare, Write Uncorrectable, DSM, Write Zeroes, Select, Verify, Copy
+    // ONCS: Compare, Write Uncorrectable, DSM, Write Zeroes, Select, Timestamp, Verify, Copy
+    expect(data.getUint16(520, true)).toBe(0b1_1101_1111);
     expect(data.getUint16(522, true)).toBe(1); // FUSES: Compare and Write
     expect(data.getUint8(525) & 1).toBe(1); // VWC
     expect(data.getUint8(525) >> 1).toBe(3); // … Flush with NSID FFFFFFFFh

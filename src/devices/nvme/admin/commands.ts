@@ -1,10 +1,11 @@
 import { Effect } from "../effects.ts";
 import { NSID_ALL } from "../spec/entries.ts";
+import { FeatureId } from "../spec/features.ts";
 import { AdminOpcode, Oacs } from "../spec/opcodes.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
 import type { AdminServices } from "./admin_queue.ts";
-import { features } from "./features.ts";
+import { features, Select } from "./features.ts";
 import { formatNvm } from "./format.ts";
 import { identify } from "./identify_command.ts";
 import { logPages } from "./log_pages.ts";
@@ -13,6 +14,7 @@ import { createIoCq, createIoSq, deleteIoCq, deleteIoSq } from "./queue_commands
 import { sanitize } from "./sanitize.ts";
 import { deviceSelfTest } from "./self_test.ts";
 import type { ShadowExtension } from "./shadow_extension.ts";
+import { TIMESTAMP_BYTES } from "./timestamp.ts";
 
 /** One admin command: this table is what is supported, how it is run, and what the effects log says. */
 export interface AdminCommandEntry {
@@ -109,8 +111,10 @@ function getLogPage(services: AdminServices, command: AdminCommand): AdminResult
   const retainEvent = (command.cdw10 & (1 << 15)) !== 0;
   const dwords = (command.cdw10 >>> 16) + (command.cdw11 & 0xffff) * 0x10000 + 1;
   const offset = command.cdw12 + command.cdw13 * 0x1_0000_0000;
-  const page = logPages.get(id)?.build(services.logSources);
-  if (!page) return Status.invalidLogPage;
+  const known = logPages.get(id);
+  if (!known) return Status.invalidLogPage;
+  if (!known.duringSanitize && services.sanitizer.refusal !== undefined) return services.sanitizer.refusal;
+  const page = known.build(services.logSources);
   // All are of the controller or the subsystem. LPA bit 0 is clear: so is the SMART log.
   if (command.nsid !== 0 && command.nsid !== NSID_ALL) return Status.invalidField;
   if ((offset & 3) !== 0 || offset > page.length) return Status.invalidField;
@@ -148,12 +152,25 @@ function setFeatures(services: AdminServices, command: AdminCommand): AdminResul
       : Status.invalidNamespace;
   }
   const result = services.features.write(command.cdw10, command.cdw11, services.ioQueuesExist);
+  if (result === Status.success && (command.cdw10 & 0xff) === FeatureId.timestamp) {
+    const data = services.receiveFromHost(command, TIMESTAMP_BYTES);
+    if (typeof data === "number") return data;
+    services.timestamp.set(data, services.now());
+  }
   services.featuresChanged();
   return result;
 }
 
+/** Get Features, section 5.13. */
 function getFeatures(services: AdminServices, command: AdminCommand): AdminResult {
-  return services.features.read(command.cdw10, command.cdw11);
+  const { cdw10 } = command;
+  const result = services.features.read(cdw10, command.cdw11);
+  const select = (cdw10 >>> 8) & 7;
+  const hasData = (cdw10 & 0xff) === FeatureId.timestamp && select < Select.capabilities;
+  if (!hasData) return result;
+  const isCurrent = select === Select.current;
+  const data = isCurrent ? services.timestamp.data(services.now()) : new Uint8Array(TIMESTAMP_BYTES);
+  return services.sendToHost(command, data);
 }
 
 /** Asynchronous Event Request, section 5.2: held until there is an event. */

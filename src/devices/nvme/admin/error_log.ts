@@ -5,6 +5,7 @@ import { isMediaError, type StatusCode } from "../spec/status.ts";
 /** Entries that the Error Information log holds (ELPE + 1). */
 export const ERROR_LOG_ENTRIES = 64;
 const ENTRY_BYTES = 64;
+const LBA_AT = 16;
 
 interface ErrorDetails {
   readonly lba?: bigint;
@@ -39,15 +40,19 @@ export class ErrorLog {
     view.setUint16(10, cid, true);
     view.setUint16(12, status << 1, true); // status field with the phase bit 0
     view.setUint16(14, location, true); // parameter error location
-    view.setBigUint64(16, lba, true);
+    view.setBigUint64(LBA_AT, lba, true);
     view.setUint32(24, nsid, true);
     this.#entries.unshift(entry);
     this.#entries.length = Math.min(this.#entries.length, ERROR_LOG_ENTRIES);
   }
 
-  page(): Uint8Array {
+  page({ withLbas }: { readonly withLbas: boolean }): Uint8Array {
     const data = new Uint8Array(ERROR_LOG_ENTRIES * ENTRY_BYTES);
-    for (const [i, entry] of this.#entries.entries()) data.set(entry, i * ENTRY_BYTES);
+    for (const [i, entry] of this.#entries.entries()) {
+      const at = i * ENTRY_BYTES;
+      data.set(entry, at);
+      if (!withLbas) data.fill(0, at + LBA_AT, at + LBA_AT + 8);
+    }
     return data;
   }
 }

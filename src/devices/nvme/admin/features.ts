@@ -5,7 +5,7 @@ import type { AdminResult } from "./admin_command.ts";
 import type { TemperatureThresholds } from "./temperature.ts";
 
 /** SEL field of Get Features (NVMe 1.4, figure 186). */
-const Select = { current: 0, default: 1, saved: 2, capabilities: 3 } as const;
+export const Select = { current: 0, default: 1, saved: 2, capabilities: 3 } as const;
 /** Capability bit 2: changeable. Bits 0 (saveable) and 1 (namespace specific) are never set here. */
 const CHANGEABLE = 1 << 2;
 
@@ -64,6 +64,8 @@ export const features: ReadonlyMap<number, Feature> = new Map<number, Feature>([
     FeatureId.asyncEventConfiguration,
     { name: "Asynchronous Event Configuration", initial: 0, changeable: true, mask: 0xffff },
   ],
+  // Its value is in memory: see Timestamp.
+  [FeatureId.timestamp, { name: "Timestamp", initial: 0, changeable: true, mask: 0 }],
   [FeatureId.keepAliveTimer, { name: "Keep Alive Timer", initial: 0, changeable: true, mask: 0xffffffff }],
   [FeatureId.sanitizeConfig, { name: "Sanitize Config", initial: 0, changeable: true, mask: 1 }],
 ]);

@@ -53,6 +53,7 @@ const ONCS_DATASET_MANAGEMENT = 1 << 2;
 const ONCS_WRITE_ZEROES = 1 << 3;
 /** Save and Select fields of Set and Get Features. Select is there; no feature says that it can be saved. */
 const ONCS_SAVE_AND_SELECT = 1 << 4;
+const ONCS_TIMESTAMP = 1 << 6;
 const ONCS_VERIFY = 1 << 7;
 const ONCS_COPY = 1 << 8;
 const ONCS =
@@ -61,6 +62,7 @@ const ONCS =
   ONCS_DATASET_MANAGEMENT |
   ONCS_WRITE_ZEROES |
   ONCS_SAVE_AND_SELECT |
+  ONCS_TIMESTAMP |
   ONCS_VERIFY |
   ONCS_COPY;
 

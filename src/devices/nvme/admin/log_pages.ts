@@ -27,30 +27,55 @@ export interface LogSources {
 /** One log page: this table is what is supported. `build` makes the whole page. */
 export interface LogPage {
   readonly name: string;
+  /** May it be read while a Sanitize operation goes on, or after one that has failed? (section 8.15) */
+  readonly duringSanitize: boolean;
   build(sources: LogSources): Uint8Array;
 }
 
 /** The log pages (NVMe 1.4, section 5.14.1), by identifier. */
 export const logPages: ReadonlyMap<number, LogPage> = new Map<number, LogPage>([
-  [LogPageId.error, { name: "Error Information", build: ({ errorLog }) => errorLog.page() }],
-  [LogPageId.smart, { name: "SMART / Health Information", build: smart }],
+  [
+    LogPageId.error,
+    {
+      name: "Error Information",
+      duringSanitize: true,
+      // Where data was is not told of a medium that is being purged.
+      build: ({ errorLog, sanitizer }) => errorLog.page({ withLbas: sanitizer.refusal === undefined }),
+    },
+  ],
+  [LogPageId.smart, { name: "SMART / Health Information", duringSanitize: true, build: smart }],
   [
     LogPageId.firmwareSlot,
-    { name: "Firmware Slot Information", build: ({ firmwareRevision }) => firmwareSlot(firmwareRevision) },
+    {
+      name: "Firmware Slot Information",
+      duringSanitize: false,
+      build: ({ firmwareRevision }) => firmwareSlot(firmwareRevision),
+    },
   ],
   [
     LogPageId.changedNamespaces,
-    { name: "Changed Namespace List", build: ({ changedNamespaces }) => changedNamespaces.page() },
+    {
+      name: "Changed Namespace List",
+      duringSanitize: true,
+      build: ({ changedNamespaces }) => changedNamespaces.page(),
+    },
   ],
   [
     LogPageId.commandEffects,
     {
       name: "Commands Supported and Effects",
+      duringSanitize: false,
       build: ({ adminEffects }) => commandEffects(adminEffects),
     },
   ],
-  [LogPageId.selfTest, { name: "Device Self-test", build: ({ selfTest }) => selfTest.page() }],
-  [LogPageId.sanitizeStatus, { name: "Sanitize Status", build: ({ sanitizer }) => sanitizer.page() }],
+  [
+    LogPageId.selfTest,
+    { name: "Device Self-test", duringSanitize: false, build: ({ selfTest }) => selfTest.page() },
+  ],
+  [
+    LogPageId.sanitizeStatus,
+    { name: "Sanitize Status", duringSanitize: true, build: ({ sanitizer }) => sanitizer.page() },
+  ],
 ]);
 
 /** Critical Warning, bit 1. */

@@ -190,6 +190,59 @@ describe("block erase", () => {
   });
 });
 
+describe("log pages while an operation goes on, or after one that has failed (8.15)", () => {
+  const logStatus = async (rig: Rig, id: number) =>
+    (await rig.command({ opcode: 0x02, prp1: rig.alloc(PAGE), cdw: [id | (15 << 16)] })).status;
+  const ALLOWED = [0x01, 0x02, 0x04, 0x81];
+  const OTHERS = [0x03, 0x05, 0x06];
+
+  it("those that tell of the operation and the drive's health can be read, others not", async () => {
+    const { rig, release } = await running();
+    for (const id of ALLOWED) expect(await logStatus(rig, id)).toBe(0);
+    for (const id of OTHERS) expect(await logStatus(rig, id)).toBe(IN_PROGRESS);
+    // A page that there is not is that, whatever goes on.
+    expect(await logStatus(rig, 0x0e)).toBe(0x109 | DNR);
+    await release();
+    for (const id of [...ALLOWED, ...OTHERS]) expect(await logStatus(rig, id)).toBe(0);
+    const { rig: broken } = await failed();
+    for (const id of ALLOWED) expect(await logStatus(broken, id)).toBe(0);
+    for (const id of OTHERS) expect(await logStatus(broken, id)).toBe(FAILED);
+  });
+
+  it("the error log does not tell where data was", async () => {
+    const lbaOf = async (rig: Rig) => {
+      const page = rig.alloc(PAGE);
+      // The oldest of the errors: refused commands come in front of it.
+      expect((await rig.command({ opcode: 0x02, prp1: page, cdw: [1 | (1023 << 16)] })).status).toBe(0);
+      const view = rig.view(page, PAGE);
+      for (let at = 0; at < PAGE; at += 64) {
+        if (view.getBigUint64(at, true) === 1n) return view.getBigUint64(at + 16, true);
+      }
+      throw new Error("the entry is gone");
+    };
+    const { rig, io, release } = await running();
+    await release();
+    const page = rig.alloc(PAGE);
+    expect((await rig.io(io, transfer(2, 5000, 8, { prp1: page }))).status).toBe(0x080 | DNR);
+    expect(await lbaOf(rig)).toBe(5000n);
+    // Something to erase.
+    expect(await write(rig, io, 2)).toBe(0);
+    await rig.io(io, { ...FLUSH, nsid: 2 });
+    let letGo = () => {};
+    const held = new Promise<void>(resolve => {
+      letGo = resolve;
+    });
+    rig.disks[1].faults.commit = () => held;
+    await rig.command(sanitize(BLOCK_ERASE));
+    await rig.settle();
+    expect((await log(rig)).status).toBe(2);
+    expect(await lbaOf(rig)).toBe(0n);
+    letGo();
+    await rig.settle();
+    expect(await lbaOf(rig)).toBe(5000n);
+  });
+});
+
 describe("resets and power cycles", () => {
   it("a controller reset does not stop it: I/O stays refused until it is over", async () => {
     const { rig, release } = await running();

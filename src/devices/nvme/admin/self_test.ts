@@ -1,5 +1,12 @@
 import type { Health } from "../health.ts";
-import { Control, SelfTestCode, SelfTestResult, type SharedState } from "../shared_state.ts";
+import {
+  Control,
+  SELF_TEST_RESULT_WORDS,
+  SELF_TEST_RESULTS,
+  SelfTestCode,
+  SelfTestResult,
+  type SharedState,
+} from "../shared_state.ts";
 import { NSID_ALL } from "../spec/entries.ts";
 import { Status } from "../spec/status.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
@@ -23,9 +30,7 @@ export function deviceSelfTest(services: AdminServices, command: AdminCommand): 
   return services.startSelfTest(code, nsid) ? Status.success : Status.selfTestInProgress;
 }
 
-/** Results that the log keeps, and bytes of each (figure 199). */
-const RESULTS = 20;
-const RESULT_BYTES = 28;
+const RESULT_BYTES = SELF_TEST_RESULT_WORDS * 4;
 const HEADER_BYTES = 4;
 /** Valid Diagnostic Information: NSID, failing LBA, status code type and status code. */
 const VALID_FAILURE = 0b1111;
@@ -36,7 +41,6 @@ export class SelfTest {
   readonly #shared: SharedState;
   readonly #health: Health;
   readonly #now: () => number;
-  readonly #results: Uint8Array[] = [];
   #code = 0;
 
   constructor(shared: SharedState, health: Health, now: () => number) {
@@ -105,20 +109,31 @@ export class SelfTest {
         entry[25] = UNRECOVERED_READ_ERROR.code;
       }
     }
-    this.#results.unshift(entry);
-    this.#results.length = Math.min(this.#results.length, RESULTS);
+    for (let i = SELF_TEST_RESULTS - 1; i > 0; i--) this.#putResult(i, this.#resultWords(i - 1));
+    this.#putResult(0, new Int32Array(entry.buffer));
     this.#code = 0;
+  }
+
+  #resultWords(index: number): Int32Array<ArrayBuffer> {
+    const at = Control.SELF_TEST_LOG + index * SELF_TEST_RESULT_WORDS;
+    return Int32Array.from({ length: SELF_TEST_RESULT_WORDS }, (_, i) => this.#shared.getControl(at + i));
+  }
+
+  #putResult(index: number, words: Int32Array): void {
+    const at = Control.SELF_TEST_LOG + index * SELF_TEST_RESULT_WORDS;
+    for (const [i, word] of words.entries()) this.#shared.setControl(at + i, word);
   }
 
   /** Device Self-test log, page 06h (figure 198): what is under way, and the last results, newest first. */
   page(): Uint8Array {
-    const data = new Uint8Array(HEADER_BYTES + RESULTS * RESULT_BYTES);
+    const data = new Uint8Array(HEADER_BYTES + SELF_TEST_RESULTS * RESULT_BYTES);
     data[0] = this.#code;
     if (this.isRunning) data[1] = this.#shared.getControl(Control.SELF_TEST_PROGRESS);
-    for (let i = 0; i < RESULTS; i++) {
+    for (let i = 0; i < SELF_TEST_RESULTS; i++) {
       const at = HEADER_BYTES + i * RESULT_BYTES;
-      const result = this.#results[i];
-      if (result) data.set(result, at);
+      const words = this.#resultWords(i);
+      // Those of tests that were have a code.
+      if (words[0] !== 0) data.set(new Uint8Array(words.buffer), at);
       else data[at] = SelfTestResult.unused;
     }
     return data;

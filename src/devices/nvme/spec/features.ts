@@ -10,6 +10,7 @@ export const FeatureId = {
   interruptVectorConfiguration: 0x09,
   writeAtomicityNormal: 0x0a,
   asyncEventConfiguration: 0x0b,
+  timestamp: 0x0e,
   keepAliveTimer: 0x0f,
   sanitizeConfig: 0x17,
 } as const;
