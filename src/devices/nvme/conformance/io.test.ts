@@ -20,7 +20,8 @@ describe("what moves blocks (tnvme: GrpNVMReadCmd, GrpNVMWriteCmd)", () => {
       expect(code(await rig.io(io, transfer(1, lba, blocks, out)))).toBe(Sc.success);
       scatter(rig, out.segments, pattern(data.length, 99));
       expect(code(await rig.io(io, transfer(2, lba, blocks, out)))).toBe(Sc.success);
-      expect(gather(rig, out.segments)).toEqual(data);
+      // A matcher would take its time over 2 MiB.
+      expect(Buffer.compare(gather(rig, out.segments), data)).toBe(0);
     }
   });
 
