@@ -24,7 +24,12 @@ export function makeCharts(results: readonly Measured[]): HTMLElement[] {
     return element(
       "table",
       { class: "rates" },
-      element("caption", {}, element("strong", {}, title), `, ${unit}`),
+      element(
+        "caption",
+        {},
+        element("strong", {}, title),
+        `, ${unit}: median and spread; p50 / p99 of the latency`,
+      ),
       element(
         "thead",
         { class: "visually-hidden" },
@@ -81,7 +86,7 @@ function rowOf({ name, median, min, max, text, latencies, title, isReference }: 
     "tr",
     { title, ...(isReference && { class: "reference" }) },
     element("th", { scope: "row" }, name),
-    element("td", { class: "bar-cell" }, element("span", { class: "bar" }, length, range)),
+    element("td", { class: "bar-cell" }, element("span", { class: "rate-bar" }, length, range)),
     element("td", { class: "count" }, text),
     element("td", { class: "latencies" }, latencies),
   );

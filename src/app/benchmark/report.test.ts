@@ -45,7 +45,7 @@ describe("the report as Markdown", () => {
 
   it("has a row for each figure, with spread, latencies and the thread's for scale", () => {
     expect(text).toContain(
-      `| ${label(defaultSystem)} (this guest) | 1500 ±33 % | 1000 – 2000 | 400 / 900 µs |`,
+      `| ${label(defaultSystem)} (this guest) | 1500 ±33 % | 1000 – 2000 | 400 µs / 900 µs |`,
     );
     expect(text).toContain(`| ${label(defaultSystem)} | 1200 | 1200 – 1200 |`);
     expect(text).toContain("| 2015: virtio-blk | 344 | | |");

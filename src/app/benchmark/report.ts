@@ -5,6 +5,7 @@ import { cellOf, type Plan, type Row } from "../../bench/definitions/measure.ts"
 import { figure, spread } from "../../bench/definitions/statistics.ts";
 import { label } from "../../bench/definitions/systems.ts";
 import { threadRows } from "../../bench/definitions/thread.ts";
+import { formatMicroseconds } from "../timing/histogram_view.ts";
 import { THIS_GUEST } from "./choice.ts";
 import type { Measured } from "./run.ts";
 
@@ -45,11 +46,11 @@ export function rateText(row: Row): string {
   return row.runs === 1 ? figure(row.median) : `${figure(row.median)} ±${Math.round(spread(row) * 100)} %`;
 }
 
-/** "45 / 90 µs", or a dash where no trace was kept. */
+/** "45 µs / 1.2 ms", or a dash where no trace was kept. */
 export function latencyText(result: Measured, job: string): string {
   const p50 = cellOf(result, job, "latency-p50");
   const p99 = cellOf(result, job, "latency-p99");
-  return p50 && p99 ? `${p50.median} / ${p99.median} µs` : "–";
+  return p50 && p99 ? `${formatMicroseconds(p50.median)} / ${formatMicroseconds(p99.median)}` : "–";
 }
 
 /** Sentences that belong to the figures. */
