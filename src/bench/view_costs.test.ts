@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { viewCost, viewCostLines } from "./view_costs.ts";
+import { roundText, viewCost, viewCostLines } from "./view_costs.ts";
 
 const rounds = [
   { closed: 100, queues: 98, timing: 101 },
@@ -11,6 +11,10 @@ const rounds = [
 it("compares each round within itself, and takes the median", () => {
   expect(viewCost(rounds, "queues")).toBeCloseTo(0.03);
   expect(viewCost(rounds, "timing")).toBeCloseTo(-0.01);
+});
+
+it("prints a round in the order of its states", () => {
+  expect(roundText({ title: "read 4k" }, rounds[1])).toBe("read 4k 10.0 / 9.70 / 10.1");
 });
 
 it("prints a line for each job", () => {

@@ -13,6 +13,10 @@ export function viewCost(rounds: readonly ViewRound[], state: "queues" | "timing
   return summarize(rounds.map(round => 1 - round[state] / round.closed)).median;
 }
 
+/** "read 4k 22000 / 21800 / 21500", in the order of the states. */
+export const roundText = ({ title }: Pick<Job, "title">, round: ViewRound): string =>
+  `${title} ${viewStates.map(state => figure(round[state])).join(" / ")}`;
+
 export function viewCostLines(
   rounds: ReadonlyMap<Pick<Job, "title" | "unit">, readonly ViewRound[]>,
 ): string[] {

@@ -1,17 +1,19 @@
 /** What it costs to look: dd with the queue view or the timing view open, against dd with the panel closed. */
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
-import { fullSizes, type Job, makeJobs } from "./definitions/jobs.ts";
+import { fullSizes, type Job, makeJobs, quickSizes } from "./definitions/jobs.ts";
 import { fullPlan, quickPlan, warmUp } from "./definitions/measure.ts";
 import { defaultSystem } from "./definitions/systems.ts";
 import { servePage } from "./server.ts";
-import { type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
+import { roundText, type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
 
 /** In each round each job runs once in each state, so that a machine's changing load does not favour one. */
-const ROUNDS = { quick: 7, full: 15 } as const;
+const ROUNDS = { quick: 7, full: 11 } as const;
 
 export async function benchViews(quick: boolean): Promise<void> {
   const plan = quick ? quickPlan : fullPlan;
-  const jobs = makeJobs({ ...fullSizes, depths: [] }).filter(job => !job.writes);
+  const all = makeJobs({ ...(quick ? quickSizes : fullSizes), depths: [] });
+  const jobs = all.filter(job => !job.writes);
+  const count = quick ? ROUNDS.quick : ROUNDS.full;
   const page = await servePage();
   const browser = new Browser();
   try {
@@ -34,10 +36,10 @@ export async function benchViews(quick: boolean): Promise<void> {
       const { output } = await guest.exec(job.command(defaultSystem.device));
       return job.parse(output);
     };
-    await warmUp(guest, defaultSystem, makeJobs({ ...fullSizes, depths: [] }), plan);
+    await warmUp(guest, defaultSystem, all, plan);
     await guest.settle();
     const rounds = new Map<Job, ViewRound[]>(jobs.map(job => [job, []]));
-    for (let i = 0; i < (quick ? ROUNDS.quick : ROUNDS.full); i++) {
+    for (let i = 0; i < count; i++) {
       const figures = new Map<Job, Record<keyof ViewRound, number>>(
         jobs.map(job => [job, { closed: 0, queues: 0, timing: 0 }]),
       );
@@ -52,6 +54,9 @@ export async function benchViews(quick: boolean): Promise<void> {
         }
       }
       for (const [job, round] of figures) rounds.get(job)?.push(round);
+      console.log(
+        `  round ${i + 1} of ${count}: ${[...figures].map(([job, round]) => roundText(job, round)).join("; ")}`,
+      );
     }
     for (const line of viewCostLines(rounds)) console.log(line);
     await guest.close();
