@@ -12,6 +12,7 @@ import {
   NamespaceWord,
   type SharedState,
 } from "./shared_state.ts";
+import { Status, type StatusCode } from "./spec/status.ts";
 
 const wordOf = (nsid: number, word: number): number =>
   Control.NAMESPACE_TABLE + (nsid - 1) * NAMESPACE_WORDS + word;
@@ -113,6 +114,12 @@ export class NamespaceTable {
     this.#changes = changes;
     this.#sequence = sequence;
     return isFirst ? [] : changed;
+  }
+
+  /** What a command ends with that names a namespace to work on (section 6.1): success if it is active. */
+  statusOf(nsid: number): StatusCode {
+    if (this.active.some(namespace => namespace.nsid === nsid)) return Status.success;
+    return nsid >= 1 && nsid <= this.highestNsid ? Status.invalidField : Status.invalidNamespace;
   }
 
   /** Bytes that an allocated namespace takes. */

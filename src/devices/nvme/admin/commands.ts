@@ -147,9 +147,7 @@ function keepAlive(services: AdminServices): AdminResult {
 function setFeatures(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid } = command;
   if (features.has(command.cdw10 & 0xff) && nsid !== 0 && nsid !== NSID_ALL) {
-    return services.namespaces.active.some(namespace => namespace.nsid === nsid)
-      ? Status.featureNotNamespaceSpecific
-      : Status.invalidNamespace;
+    return services.namespaces.statusOf(nsid) || Status.featureNotNamespaceSpecific;
   }
   const result = services.features.write(command.cdw10, command.cdw11, services.ioQueuesExist);
   if (result === Status.success && (command.cdw10 & 0xff) === FeatureId.timestamp) {

@@ -18,11 +18,9 @@ const USER_DATA_ERASE = 1;
  */
 export function formatNvm(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid, cid } = command;
-  const { active, highestNsid } = services.namespaces;
+  const { active } = services.namespaces;
   const chosen = active.filter(namespace => nsid === NSID_ALL || namespace.nsid === nsid);
-  if (chosen.length === 0) {
-    return nsid >= 1 && nsid <= highestNsid ? Status.invalidField : Status.invalidNamespace;
-  }
+  if (chosen.length === 0) return services.namespaces.statusOf(nsid);
   const lbaShift = LBA_SHIFTS[lbaFormat(command)];
   if (lbaShift === undefined || metadataSettings(command) !== 0) return Status.invalidFormat;
   if (secureErase(command) > USER_DATA_ERASE) return Status.invalidField;

@@ -19,9 +19,8 @@ const ABORT = 0xf;
 export function deviceSelfTest(services: AdminServices, command: AdminCommand): AdminResult {
   const { nsid } = command;
   const code = command.cdw10 & 0xf;
-  if (nsid !== 0 && nsid !== NSID_ALL && !services.namespaces.active.some(each => each.nsid === nsid)) {
-    return Status.invalidNamespace;
-  }
+  const status = nsid === 0 || nsid === NSID_ALL ? Status.success : services.namespaces.statusOf(nsid);
+  if (status !== Status.success) return status;
   if (code === ABORT) {
     services.selfTest.abort(SelfTestResult.abortedByCommand);
     return Status.success;
