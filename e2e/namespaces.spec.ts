@@ -12,6 +12,16 @@ async function appears(page: Page, name: string, there = true): Promise<void> {
   );
 }
 
+/** Formats a namespace to 512-byte blocks (0) or 4096-byte ones (1), and waits until Linux has seen it. */
+async function format(page: Page, name: string, lbaFormat: 0 | 1): Promise<void> {
+  await exec(page, `nvme format /dev/${name} --lbaf=${lbaFormat} --force`);
+  const size = lbaFormat === 0 ? 512 : 4096;
+  await exec(
+    page,
+    `for i in $(seq 50); do [ $(blockdev --getss /dev/${name}) = ${size} ] && exit 0; usleep 100000; done; exit 1`,
+  );
+}
+
 /** The disks of the catalogue that Linux has made or may attach. */
 function numbered(page: Page) {
   return page.evaluate(async () =>
@@ -84,7 +94,9 @@ test("namespaces: made, attached, used, formatted and deleted by Linux; disks pl
       return await window.doorbell?.catalogue.attach("plugged");
     }, 16 * MIB);
     expect(path).toBe("/dev/nvme0n4");
-    await appears(page, "nvme0n4");
+    expect((await exec(page, "lsblk -bno NAME,SIZE /dev/nvme0n4")).output.trim()).toMatch(
+      /^nvme0n4\s+16777216$/,
+    );
     expect(
       (await exec(page, "blockdev --getss /dev/nvme0n4; blockdev --getsize64 /dev/nvme0n4")).output.split(
         /\s+/,
@@ -110,14 +122,19 @@ test("namespaces: made, attached, used, formatted and deleted by Linux; disks pl
   });
 
   await test.step("a format to 4096-byte blocks deletes, and Linux and the catalogue see it", async () => {
-    await exec(page, "nvme format /dev/nvme0n3 --lbaf=1 --force");
-    await exec(
-      page,
-      "for i in $(seq 50); do [ $(blockdev --getss /dev/nvme0n3) = 4096 ] && exit 0; usleep 100000; done; exit 1",
-    );
+    await format(page, "nvme0n3", 1);
     expect((await exec(page, "cmp -n 33554432 /dev/nvme0n3 /dev/zero; echo $?")).output.trim()).toBe("0");
     expect((await numbered(page))[0]).toMatchObject({ lbaBytes: 4096, capacityBytes: 32 * MIB });
     await exec(page, "mke2fs -q -t ext4 /dev/nvme0n3 && e2fsck -fn /dev/nvme0n3");
+  });
+
+  await test.step("the machine's own disks too, but not under a file system that is mounted", async () => {
+    await format(page, "nvme0n2", 1);
+    await exec(
+      page,
+      "mke2fs -q -t ext4 /dev/nvme0n2 && mount /dev/nvme0n2 /mnt && echo four thousand > /mnt/note && umount /mnt",
+    );
+    expect((await exec(page, "nvme format /dev/nvme0n1 --lbaf=1 2>&1", 1)).output).toMatch(/busy/i);
   });
 
   await test.step("detached and deleted by Linux: gone from the catalogue, also after a reload", async () => {
@@ -139,8 +156,33 @@ test("namespaces: made, attached, used, formatted and deleted by Linux; disks pl
     expect((await exec(page, "head -c 10 /dev/nvme0n3; cat /sys/block/nvme0n3/nsid")).output).toBe(
       "plugged in4\n",
     );
+    expect(
+      (
+        await exec(
+          page,
+          "blockdev --getss /dev/nvme0n2; mount /dev/nvme0n2 /mnt && cat /mnt/note; umount /mnt",
+        )
+      ).output,
+    ).toBe("4096\nfour thousand\n");
+    await format(page, "nvme0n2", 0);
+    expect((await exec(page, "blockdev --getsize64 /dev/nvme0n2")).output.trim()).toBe(String(2 ** 30));
     const databases = await page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name));
     expect(databases.filter(name => name?.includes("namespace-3"))).toEqual([]);
     expect(databases.filter(name => name?.includes("plugged"))).toHaveLength(1);
+  });
+
+  await test.step("a system disk that was formatted by force can be reset from the page", async () => {
+    await exec(page, "nvme format /dev/nvme0n1 --lbaf=1 --force; true");
+    const lbaBytes = () =>
+      page.evaluate(async () =>
+        (await window.doorbell?.catalogue.list())?.flatMap(disk => (disk.builtIn ? disk.lbaBytes : [])),
+      );
+    await expect.poll(lbaBytes).toEqual([4096, 512]);
+    await page.evaluate(() => window.doorbell?.resetDisks("system"));
+    await booted(page);
+    await expect.poll(lbaBytes).toEqual([512, 512]);
+    expect((await exec(page, "blockdev --getss /dev/nvme0n1; head -c 10 /dev/nvme0n3")).output).toBe(
+      "512\nplugged in",
+    );
   });
 });

@@ -13,7 +13,7 @@ async function makeOpfsDisk(page: Page, name: string, size: string): Promise<voi
   const dialog = await openDisks(page);
   await dialog.getByLabel("Kept in").selectOption("opfs");
   await dialog.getByLabel("Name").fill(name);
-  await dialog.getByLabel("Size").fill(size);
+  await dialog.getByRole("textbox", { name: "Size" }).fill(size);
   await dialog.getByRole("button", { name: "Create empty disk" }).click();
   await expect(dialog.getByRole("row", { name: new RegExp(name) })).toContainText("files (OPFS)");
   await dialog.getByRole("button", { name: `Attach ${name}` }).click();

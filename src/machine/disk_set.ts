@@ -152,19 +152,23 @@ export class DiskSet implements DiskApi {
     return notices;
   }
 
-  /** After the boot's own work: puts the machine's disks into the catalogue, and removes what interrupted work left. */
+  /**
+   * After the boot's own work: has the catalogue say what the disks say, and the first time puts the machine's disks into
+   * it and removes what interrupted work left.
+   */
   #tidy(opened: readonly Attached[], entries: readonly DiskEntry[]): void {
-    if (this.#cleanedUp) return;
+    const isFirst = !this.#cleanedUp;
     this.#cleanedUp = true;
     const missing = opened.filter(({ disk }) => !entries.some(({ id }) => id === disk.name));
     const { catalogue } = this.#library;
     const tidying = async () => {
-      // A format that was interrupted, or the catalogue that could not be changed then.
+      // A format that was interrupted, a catalogue that could not be changed then, or a disk that was reset.
       for (const each of this.#disks.values()) {
         const entry = entryOf(entries, each.disk.name);
         if (entry && entry.lbaBytes !== each.disk.describe().lbaBytes)
           await this.#namespaces.recordLbaBytes(each);
       }
+      if (!isFirst) return;
       if (missing.length > 0) await catalogue.adopt(missing.map(entryOfBuiltIn));
       await this.#library.cleanUp();
       await this.#library.adopt();
