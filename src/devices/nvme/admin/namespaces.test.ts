@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { StorageError } from "../../../storage/block_backend.ts";
 import { type Command, DNR, FLUSH, PAGE, type QueuePair, Rig, transfer } from "../testing/driver.ts";
 
@@ -417,6 +417,61 @@ describe("Format NVM to another block size (5.23)", () => {
     expect(rig.admin.reap()).toEqual([expect.objectContaining({ cid, status: 0x280 })]);
     expect((await identify(rig, 0, 1)).data.getUint8(26)).toBe(0);
     expect((await rig.io(io, transfer(2, 0, 1, { prp1: rig.alloc(PAGE) }))).status).toBe(0);
+  });
+
+  it("that fails does not bring back a namespace that somebody else takes out meanwhile", async () => {
+    const { rig, io } = await rigged({ disks: [{}, {}] });
+    await writePage(rig, io, 1, 0x5a);
+    await rig.io(io, FLUSH);
+    rig.disks[0].faults.commit = () => {
+      throw new StorageError("io", "injected");
+    };
+    await writePage(rig, io, 2, 0x5a);
+    let release = () => {};
+    rig.disks[1].faults.commit = () =>
+      new Promise<void>(resolve => {
+        release = resolve;
+      });
+    let isOut = false;
+    const takingOut = rig.namespaces.detach(2).then(() => {
+      isOut = true;
+    });
+    const cid = rig.admin.submit(format(1, 1));
+    await rig.settle();
+    expect(rig.admin.reap()).toEqual([expect.objectContaining({ cid, status: 0x280 })]);
+    // What was written to the other one is still being saved.
+    expect(isOut).toBe(false);
+    const read = transfer(2, 8, 1, { prp1: rig.alloc(PAGE) }, { nsid: 2 });
+    expect((await rig.io(io, read)).status).toBe(INVALID_FIELD);
+    release();
+    await takingOut;
+    expect(await listed(rig, 0x02)).toEqual([1]);
+  });
+
+  it("a namespace is not taken out in the middle of it", async () => {
+    const { rig, io } = await rigged();
+    await writePage(rig, io, 1, 0x5a);
+    await rig.io(io, FLUSH);
+    let release = () => {};
+    rig.disks[0].faults.commit = () =>
+      new Promise<void>(resolve => {
+        release = resolve;
+      });
+    const cid = rig.admin.submit(format(1, 1));
+    await rig.settle();
+    const flush = vi.spyOn(rig.disks[0].device, "flush");
+    const takingOut = rig.namespaces.detach(1);
+    await rig.settle();
+    // It has not come to that of the detaching.
+    expect(flush).not.toHaveBeenCalled();
+    delete rig.disks[0].faults.commit;
+    release();
+    await rig.settle();
+    await takingOut;
+    await rig.settle();
+    expect(rig.admin.reap()).toEqual([expect.objectContaining({ cid })]);
+    expect(rig.disks[0].store.size).toBe(0);
+    expect(rig.bugs).toEqual([]);
   });
 
   it("an inactive namespace is not formatted", async () => {

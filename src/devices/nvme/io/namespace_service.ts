@@ -99,7 +99,10 @@ export class NamespaceService {
     if (chosen.length === 0) return Status.invalidField;
     const finish = await Promise.all(chosen.map(each => this.#served.withdrawToFormat(each.nsid)));
     try {
-      const status = await eraseAll(chosen, this.#served.uncorrectable);
+      const erased = eraseAll(chosen, this.#served.uncorrectable);
+      // A namespace is not taken away in the middle of it.
+      this.#served.track(nsid, erased);
+      const status = await erased;
       if (status !== Status.success) return status;
       for (const each of chosen) {
         if (each.lbaShift !== lbaShift) await this.#store.setLbaShift(each.nsid, lbaShift);

@@ -16,7 +16,8 @@ export class ServedNamespaces implements NamespaceUser {
   readonly #store: NamespaceStore;
   readonly #publisher: NamespacePublisher;
   readonly #wakeVcpu: () => void;
-  /** Namespaces that are just being formatted. */
+  /** Namespaces that the store is taking away, and those that are being formatted. */
+  readonly #withdrawn = new Set<number>();
   readonly #formatting = new Set<number>();
   /** Commands that wait for storage, by namespace id. */
   readonly #waiting = new Map<number, Set<Promise<unknown>>>();
@@ -31,11 +32,17 @@ export class ServedNamespaces implements NamespaceUser {
   }
 
   changed(): void {
+    this.#withdrawn.clear();
+    this.#adopt();
+  }
+
+  #adopt(): void {
     this.active.clear();
     const namespaces = this.#store.list();
     this.uncorrectable.forgetAllBut(namespaces);
     for (const { disk, ...info } of namespaces) {
-      if (disk && !this.#formatting.has(info.nsid)) this.active.set(info.nsid, { ...info, disk });
+      const isUsable = !this.#withdrawn.has(info.nsid) && !this.#formatting.has(info.nsid);
+      if (disk && isUsable) this.active.set(info.nsid, { ...info, disk });
     }
     this.#publisher.publish(namespaces, this.#store.highestNsid);
     for (const { nsid, allocatedBytes } of namespaces) this.#putAllocation(nsid, allocatedBytes);
@@ -43,18 +50,23 @@ export class ServedNamespaces implements NamespaceUser {
     void this.#publishUnallocated();
   }
 
-  async withdraw(nsid: number): Promise<void> {
+  withdraw(nsid: number): Promise<void> {
+    this.#withdrawn.add(nsid);
+    return this.#drain(nsid);
+  }
+
+  async #drain(nsid: number): Promise<void> {
     this.active.delete(nsid);
     await Promise.allSettled([nsid, NSID_ALL].flatMap(id => [...(this.#waiting.get(id) ?? [])]));
   }
 
-  /** Withdraws a namespace for a format, until the function that it resolves to is called. */
+  /** Stops using a namespace for a format, until the function that it resolves to is called. */
   async withdrawToFormat(nsid: number): Promise<() => void> {
     this.#formatting.add(nsid);
-    await this.withdraw(nsid);
+    await this.#drain(nsid);
     return () => {
       this.#formatting.delete(nsid);
-      this.changed();
+      this.#adopt();
     };
   }
 
