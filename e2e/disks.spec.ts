@@ -79,7 +79,6 @@ function expectCleanFileSystem(path: string): void {
 test("a disk of one's own: made, used, exported, checked on the host, and imported again", async ({
   persistent,
 }) => {
-  test.setTimeout(180_000);
   await inFolder(async folder => {
     const page = await persistent.open();
     await booted(page);

@@ -41,7 +41,6 @@ function numbered(page: Page) {
 test("namespaces: made, attached, used, formatted and deleted by Linux; disks plugged by the page", async ({
   persistent,
 }) => {
-  test.setTimeout(180_000);
   const page = await persistent.open();
   await booted(page);
 
