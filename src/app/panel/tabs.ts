@@ -33,6 +33,8 @@ export function makeTabs(tabs: readonly Tab[]): Tabs {
     }
     const { name, mount } = tabs[index];
     view.setAttribute("aria-labelledby", `tab-${name}`);
+    // The row is wider than a phone.
+    buttons[index].scrollIntoView({ block: "nearest", inline: "nearest" });
     dispose = mount(view);
   };
   for (const [i, button] of buttons.entries()) {
