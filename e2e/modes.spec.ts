@@ -1,3 +1,4 @@
+import type { Automation } from "../src/app/automation.ts";
 import { booted, counters, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
 
 /** Each serving mode, with both extensions and both interrupt kinds spread over them. */
@@ -36,6 +37,19 @@ for (const mode of modes) {
     // An iothread serves where one was asked for, and busy-waits only where that was asked for.
     expect(iothreadWakeups > 0).toBe(mode.serving.startsWith("iothread"));
     expect(polls > 0).toBe(mode.serving === "iothread+poll");
+    // One read, step by step.
+    const steps = await page.evaluate(async () => {
+      const { exec: run, slowMotion } = window.doorbell as Automation;
+      slowMotion.pause();
+      const read = run("dd if=/dev/nvme0n2 of=/dev/null bs=4k count=1 iflag=direct");
+      const happened = [];
+      for (const kind of ["doorbell", "fetch", "completion"] as const) {
+        happened.push(await slowMotion.step(kind));
+      }
+      slowMotion.resume();
+      return [...happened, (await read).exitCode];
+    });
+    expect(steps).toEqual([true, true, true, 0]);
     await expectCleanKernelLog(page);
   });
 }
