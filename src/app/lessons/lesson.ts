@@ -77,8 +77,8 @@ export const found = (text: string): Finding => ({ ok: true, text });
 export const missing = (text: string): Finding => ({ ok: false, text });
 
 /** How many, with its noun: "1 read", "12 reads". */
-export const count = (n: number, noun: string): string =>
-  `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
+export const count = (n: number, noun: string, plural = `${noun}s`): string =>
+  `${n.toLocaleString("en-US")} ${n === 1 ? noun : plural}`;
 
 export const hasIothread = ({ settings }: LessonMachine): string | undefined =>
   settings.serving.startsWith("iothread")

@@ -11,6 +11,7 @@ function make(at: (look: number, rig: ReturnType<typeof rigOf>) => void = () => 
   const pacer = new Pacer({
     ...rig,
     notifier: rig.signals.vcpuNotifier,
+    turn: async () => {},
     pace: rig.signals.pace,
     stepNeedsGuest: () => rig.needsGuest,
     now: () => rig.host.now,

@@ -1,11 +1,13 @@
 import { type Pace, Step } from "../../devices/pace.ts";
 import type { EventNotifier } from "../../eventloop/event_notifier.ts";
+import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import type { GuestClock } from "./guest_clock.ts";
 
 export interface PacerOptions {
   readonly pace: Pace;
   readonly clock: GuestClock;
   readonly notifier: EventNotifier;
+  readonly turn: EventLoopTurn;
   /** Is there a device that has nothing for the step that is going on, so that the guest must run for it? */
   readonly stepNeedsGuest: () => boolean;
   /** A safe point, and a turn of I/O that this thread serves. */
@@ -75,9 +77,11 @@ export class Pacer {
   }
 
   async #sleep(ms: number): Promise<void> {
-    const { notifier } = this.#options;
+    const { notifier, turn } = this.#options;
     notifier.announceSleep();
-    if (!notifier.isSet) await notifier.waitTurning(ms);
+    // What is set at each look must not keep messages out.
+    if (notifier.isSet) await turn();
+    else await notifier.waitTurning(ms);
     notifier.cancelSleep();
   }
 }
