@@ -70,7 +70,7 @@ function fakeV86() {
   return { halted, v86: v86 as unknown as V86Emulator };
 }
 
-const passed = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));
+const passed = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms));
 
 it.each([1, 0, 10])(
   "what a byte for the guest sets off does not come back in its middle (slowness %i)",
