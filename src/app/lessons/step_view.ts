@@ -59,7 +59,9 @@ export function makeStepView(actions: { readonly back: () => void; readonly agai
       setText(command, typed ?? "");
       root.dataset.state = state;
       setText(act, state === "going on" ? "Going on …" : state === "ready" ? labelOf(step.act) : "Once more");
-      act.disabled = state === "going on" || (state === "done" && step.act.kind !== "run");
+      act.disabled = state === "going on";
+      // A step that has happened cannot happen again.
+      act.hidden = state === "done" && step.act.kind !== "run";
       next.hidden = state !== "done";
       setText(next, present.isLast ? "Done: all lessons" : "Next");
       again.hidden = index === 0 && state === "ready";
@@ -68,7 +70,8 @@ export function makeStepView(actions: { readonly back: () => void; readonly agai
       const lines = result?.output.trimEnd().split("\n").slice(-OUTPUT_LINES).join("\n") ?? "";
       output.hidden = lines === "" || state === "going on";
       setText(output, lines);
-      if (state === "done" && document.activeElement === document.body) next.focus();
+      const { activeElement } = document;
+      if (state === "done" && (activeElement === document.body || activeElement === act)) next.focus();
     },
     focus() {
       heading.focus();

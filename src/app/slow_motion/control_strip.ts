@@ -60,6 +60,8 @@ export function makeControlStrip(machine: Machine): QueueHead {
     "select",
     {},
     ...speedLabels.map(([value, label]) => element("option", { value: String(value) }, label)),
+    // Shown while it is, not to be chosen.
+    element("option", { value: "paused", hidden: true }, "paused"),
   );
   const state = element("p", { class: "motion-state", role: "status" });
   const list = element("ol", { class: "happenings", "aria-label": "What has just happened, latest first" });
@@ -97,7 +99,7 @@ export function makeControlStrip(machine: Machine): QueueHead {
     pause.disabled = !isRunning;
     speed.disabled = !isRunning;
     for (const button of steps) button.disabled = !isRunning || slowMotion.stepping !== undefined;
-    if (!isPaused && speed.value !== String(slowMotion.speed)) speed.value = String(slowMotion.speed);
+    if (speed.value !== String(slowMotion.speed)) speed.value = String(slowMotion.speed);
     setText(state, isRunning ? motionText(slowMotion) : "The machine is not running.");
     root.dataset.motion = isPaused ? "paused" : slowMotion.speed === 1 ? "full" : "slow";
     list.hidden = slowMotion.speed === 1;

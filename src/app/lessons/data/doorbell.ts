@@ -24,7 +24,7 @@ export const doorbell: Lesson = {
       },
     },
     {
-      text: "Nothing has moved yet: the command lies in the ring, between head and tail. Now the controller fetches it, and the head moves on.",
+      text: "Nothing has moved yet: the command lies in the ring, between head and tail. Now the controller fetches it, and the head moves on. (Linux may have had a command of its own to send first: what is found says which it is.)",
       section: "4.1",
       act: { kind: "step", step: "fetch" },
       highlight: ["sqHead", "inFlight"],
