@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { exec, expect, test } from "./browser.ts";
+import { counters, exec, expect, test } from "./browser.ts";
 import { bootIntoRam, runInRam as run } from "./ram_system.ts";
 
 /**
@@ -22,13 +22,17 @@ async function until(page: Page, command: string, wanted: RegExp): Promise<strin
 }
 
 /** Reads and writes that check themselves, in the background; `waitForLoad` says how they ended. */
-const startLoad = (page: Page, seconds: number) =>
-  exec(
+async function startLoad(page: Page, seconds: number): Promise<void> {
+  const { commands } = await counters(page);
+  await exec(
     page,
     `chroot /ram fio --name=load --filename=${DISK} --rw=randrw --bs=4k --iodepth=16 --ioengine=libaio --direct=1 --thread ` +
-      `--size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=${seconds} >/load.log 2>&1 & ` +
-      "load=$!; sleep 1",
+      `--size=16m --verify=crc32c --verify_fatal=1 --time_based --runtime=${seconds} --allow_file_create=0 >/load.log 2>&1 & ` +
+      "load=$!",
   );
+  // A busy machine takes a while to start it.
+  await expect.poll(async () => (await counters(page)).commands - commands).toBeGreaterThan(200);
+}
 
 async function waitForLoad(page: Page) {
   const { output } = await exec(page, "wait $load; echo exit $?; cat /load.log");
@@ -103,6 +107,39 @@ test("nvme-cli, resets, sanitize, unbinding and unplugging, from a system in RAM
         /Invalid Command Opcode|INVALID_OPCODE|4001/i,
       );
     }
+  });
+
+  await test.step("Abort, of what is not there", async () => {
+    // Bit 0 of the result: not aborted.
+    const abort = await run(page, "nvme admin-passthru /dev/nvme0 --opcode=8 --cdw10=0x70001");
+    expect(abort).toMatch(/Success and result: 0x0*1$/m);
+  });
+
+  await test.step("Compare, Write Zeroes, Dataset Management, Copy, Verify, Write Uncorrectable", async () => {
+    // Eight blocks, of which block 100 is the first.
+    const where = `${DISK} -s 100 -c 7`;
+    const [good, other] = ["head -c 4096 /bin/busybox", "tail -c 4096 /bin/busybox"];
+    await run(page, `${good} > /tmp/good; ${other} > /tmp/other`);
+    await run(page, `nvme write ${where} -z 4096 -d /tmp/good`);
+    await run(page, `nvme compare ${where} -z 4096 -d /tmp/good`);
+    expect(await run(page, `nvme compare ${where} -z 4096 -d /tmp/other; true`)).toMatch(
+      /COMPARE_FAILED|285/i,
+    );
+    await run(page, `nvme copy ${DISK} --sdlba=200 --slbs=100,104 --blocks=3,3`);
+    await run(page, `nvme compare ${DISK} -s 200 -c 7 -z 4096 -d /tmp/good`);
+    await run(page, `nvme verify ${where}`);
+    await run(page, `nvme write-uncor ${where}`);
+    for (const command of [`verify ${where}`, `read ${where} -z 4096 -d /dev/null`]) {
+      expect(await run(page, `nvme ${command}; true`), command).toMatch(/READ_ERROR|281/i);
+    }
+    const errors = await run(page, "nvme error-log /dev/nvme0 -e 1");
+    expect(fieldOf(errors, "lba")).toBe(100);
+    await run(page, `nvme write-zeroes ${where}`);
+    expect(await run(page, `nvme read ${where} -z 4096 2>/dev/null | tr -d '\\0' | wc -c`)).toBe("0\n");
+    await run(page, `nvme dsm ${DISK} --ad --slbs=200 --blocks=8`);
+    expect(await run(page, `nvme read ${DISK} -s 200 -c 7 -z 4096 2>/dev/null | tr -d '\\0' | wc -c`)).toBe(
+      "0\n",
+    );
   });
 
   await test.step("Device Self-test", async () => {

@@ -104,6 +104,35 @@ describe("AgentClient", () => {
     expect(done).toMatchObject({ output, exitCode: 0 });
   });
 
+  it.each([
+    ["in the middle", "\x1eZWNobw== 0\n"],
+    ["all but its end", "\x1e 0\n"],
+    ["of which much is left", `\x1e${"ZWNo".repeat(40)} 0\n`],
+  ])("sends a command again that the shell got in part: %s", async (_name, answer) => {
+    const { agent, sent } = listening();
+    const result = agent.exec("echo hello");
+    agent.receive(encode(answer));
+    expect(sent.map(({ command }) => command)).toEqual(["echo hello", ":"]);
+    agent.receive(record(sent[1].id));
+    expect(sent[2]).toEqual(sent[0]);
+    agent.receive(concat(encode("hello\n"), record(sent[2].id)));
+    expect(await result).toMatchObject({ output: "hello\n", exitCode: 0 });
+  });
+
+  it("does not send a command again of which only the id was cut", async () => {
+    const { agent, sent } = listening();
+    for (let i = 1; i < 40; i++) {
+      const result = agent.exec("true");
+      agent.receive(record(sent[i - 1].id));
+      await result;
+    }
+    const result = agent.exec("once");
+    expect(sent.at(-1)?.id).toBe("14");
+    agent.receive(record("4", 7));
+    expect((await result).exitCode).toBe(7);
+    expect(sent.filter(({ command }) => command === "once")).toHaveLength(1);
+  });
+
   it("survives binary output", async () => {
     const { agent, sent } = listening();
     const result = agent.exec("x");

@@ -8,6 +8,7 @@ const MAX_RECORD = 64;
 
 interface Running {
   readonly id: string;
+  readonly command: string;
   readonly startedAt: number;
   readonly output: Uint8Array[];
   readonly resolve: (result: ExecResult) => void;
@@ -21,11 +22,11 @@ interface Running {
 export class AgentClient {
   readonly #send: (bytes: Uint8Array) => void;
   readonly #onReady: () => void;
-  readonly #queue: { readonly command: string; readonly running: Running }[] = [];
+  readonly #queue: Running[] = [];
   #running: Running | undefined;
   #listening = false;
-  /** A probe that is under way: the answer it will have, and the command that it was sent for. */
-  #probe: { readonly record: string; readonly running: Running } | undefined;
+  /** A probe that is under way: the answer it will have, the command that it was sent for, and what if that is lost. */
+  #probe: { readonly record: string; readonly running: Running; readonly lost: () => void } | undefined;
   #nextId = 1;
   /** Bytes of a record that has begun and is not complete. */
   #partial: number[] | undefined;
@@ -39,15 +40,14 @@ export class AgentClient {
   exec(command: string): Promise<ExecResult> {
     return new Promise((resolve, reject) => {
       const id = (this.#nextId++).toString(36);
-      const running = { id, startedAt: 0, output: [], resolve, reject };
-      this.#queue.push({ command, running });
+      this.#queue.push({ id, command, startedAt: 0, output: [], resolve, reject });
       this.#next();
     });
   }
 
   /** The machine is gone: what runs or waits is rejected. */
   close(reason: string): void {
-    const waiting = this.#queue.splice(0).map(({ running }) => running);
+    const waiting = this.#queue.splice(0);
     if (this.#running) waiting.unshift(this.#running);
     this.#running = undefined;
     this.#listening = false;
@@ -84,23 +84,21 @@ export class AgentClient {
       this.#partial = undefined;
       this.#listening = true;
       this.#onReady();
-      if (this.#running) this.#sendProbe(this.#running);
+      if (this.#running) this.#sendProbe(this.#running, () => this.#rejectRunning());
       this.#next();
       return;
     }
     if (this.#probe !== undefined && text === this.#probe.record) {
-      const lost = this.#running === this.#probe.running;
+      const { running: probed, lost } = this.#probe;
       this.#partial = undefined;
       this.#probe = undefined;
-      if (!lost) return;
-      this.#running?.reject(new Error("The command ended the automation shell; a new one has started."));
-      this.#running = undefined;
-      this.#next();
+      if (this.#running === probed) lost();
       return;
     }
     const [id, status, ...rest] = text.split(" ");
     const running = this.#running;
-    if (!running || id !== running.id || rest.length > 0 || !/^\d+$/.test(status)) {
+    // All but the end of the id may be lost on the way to the shell; the command is whole then.
+    if (!running || id === "" || !running.id.endsWith(id) || rest.length > 0 || !/^\d+$/.test(status)) {
       this.#notARecord();
       return;
     }
@@ -115,28 +113,45 @@ export class AgentClient {
   }
 
   /**
-   * A new shell has started while a command runs. If the command still waits in the tty, the new shell will run it; if
-   * the old shell had taken it, it is lost. A second command that does nothing tells: its answer comes after that of
-   * the first one, or alone.
+   * Finds out whether the shell has a command: a second one that does nothing is answered after the first one, or alone.
+   * Asked when a new shell has started while a command runs (it still waits in the tty, or the old shell had taken it),
+   * and when what came may be the answer to the end of its line: ash's `read` begins anew, and forgets what it has read,
+   * when a background process ends meanwhile.
    */
-  #sendProbe(running: Running): void {
-    this.#probe = { running, record: `${running.id}p 0` };
-    this.#send(new TextEncoder().encode(`${running.id}p ${base64(new TextEncoder().encode(":"))}\n`));
+  #sendProbe(running: Running, lost: () => void): void {
+    this.#probe = { running, record: `${running.id}p 0`, lost };
+    this.#sendLine(`${running.id}p`, ":");
   }
 
-  /** It was output that happened to look like the start of a record. */
+  #rejectRunning(): void {
+    this.#running?.reject(new Error("The command ended the automation shell; a new one has started."));
+    this.#running = undefined;
+    this.#next();
+  }
+
+  #sendAgain(running: Running): void {
+    running.output.length = 0;
+    this.#sendLine(running.id, running.command);
+  }
+
+  /** Output that happened to look like the start of a record, or an answer to a line that the shell got in part. */
   #notARecord(): void {
-    this.#running?.output.push(Uint8Array.from(this.#partial ?? []));
+    const running = this.#running;
+    running?.output.push(Uint8Array.from(this.#partial ?? []));
     this.#partial = undefined;
+    if (running && !this.#probe) this.#sendProbe(running, () => this.#sendAgain(running));
   }
 
   #next(): void {
     if (this.#running || !this.#listening) return;
     const next = this.#queue.shift();
     if (!next) return;
-    this.#running = { ...next.running, startedAt: performance.now() };
-    const encoded = base64(new TextEncoder().encode(next.command));
-    this.#send(new TextEncoder().encode(`${next.running.id} ${encoded}\n`));
+    this.#running = { ...next, startedAt: performance.now() };
+    this.#sendLine(next.id, next.command);
+  }
+
+  #sendLine(id: string, command: string): void {
+    this.#send(new TextEncoder().encode(`${id} ${base64(new TextEncoder().encode(command))}\n`));
   }
 }
 
