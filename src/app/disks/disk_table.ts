@@ -55,9 +55,12 @@ export function diskTable(
 
 /** Where the guest sees the disk, or could. */
 function place({ path, attached, builtIn, nsid }: CatalogueDisk): string {
-  if (path !== undefined) return path;
+  if (path !== undefined) {
+    // Linux counts the disks that it finds: its number need not be the namespace's.
+    return nsid === undefined || path.endsWith(`n${nsid}`) ? path : `${path}, namespace ${nsid}`;
+  }
   if (builtIn) return "in every machine";
   if (attached) return "from the next start on";
-  // Linux has detached it, and can attach it by itself (nvme attach-ns).
-  return nsid === undefined ? "not attached" : `detached by Linux (namespace ${nsid})`;
+  // One that Linux has made or detached, and can attach by itself (nvme attach-ns).
+  return nsid === undefined ? "not attached" : `not attached, namespace ${nsid}`;
 }
