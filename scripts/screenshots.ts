@@ -58,6 +58,10 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.locator(".rates").nth(1).locator(".count").nth(1).waitFor({ timeout: 240_000 });
     await page.getByText("Fresh guests, one after").click();
   },
+  async settings(page) {
+    await openTab(page, "Settings");
+    await page.getByLabel("Serving mode").selectOption("mainloop");
+  },
   async lessons(page) {
     await page.evaluate(() => window.doorbell?.exec("killall fio; sleep 1"));
     await openTab(page, "Lessons");

@@ -1,11 +1,12 @@
 /**
- * The queue view: what the controller's queues, its doorbells and the iothread do now. It reads shared memory once a
- * frame; the machine records what it does only while a view like this one is open.
+ * The queue view: what the controller's queues, its doorbells and the iothread do now. It reads shared memory some
+ * twenty times a second; the machine records what it does only while a view like this one is open.
  */
 import type { CounterName } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
+import { drawEvery, LOOK_MS } from "../frames.ts";
 import type { QueueHead } from "../slow_motion/control_strip.ts";
 import type { Follower, Stretch, Watched } from "../watched.ts";
 import { makeEntryDetails } from "./entry_details.ts";
@@ -77,7 +78,6 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   let reader: Follower | undefined;
   let states = new EntryStates();
   let history = new StateHistory();
-  let frame = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let numbersAt = Number.NEGATIVE_INFINITY;
 
@@ -130,8 +130,7 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
     }
   };
 
-  const tick = (now: number) => {
-    frame = requestAnimationFrame(tick);
+  const look = (now: number) => {
     follow();
     read();
     if (calm.matches && now - drawnAt < CALM_MS) return;
@@ -143,10 +142,10 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
     drawNumbers();
     if (hasIothread) strip.show(history.slices());
   };
-  frame = requestAnimationFrame(tick);
+  const stop = drawEvery(LOOK_MS, look);
 
   return () => {
-    cancelAnimationFrame(frame);
+    stop();
     endObservation();
     head?.dispose();
     el.replaceChildren();

@@ -3,6 +3,7 @@ import type { Machine, ServingMode } from "../../machine/api.ts";
 import { IothreadState } from "../../trace/counters.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
+import { drawEvery } from "../frames.ts";
 import { diskFigures } from "./disks.ts";
 import { type Appearance, figure, numberFigure, sign } from "./figure.ts";
 import { RateMeter } from "./rates.ts";
@@ -26,15 +27,11 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
   el.replaceChildren(list, hint);
 
   const meter = new RateMeter(500);
-  let frame = 0;
+  let endSampling: Dispose = () => {};
   let disksTimer = 0;
-  let sampledAt = Number.NEGATIVE_INFINITY;
   let drawnAt = Number.NEGATIVE_INFINITY;
 
-  const tick = (now: number) => {
-    frame = requestAnimationFrame(tick);
-    if (now - sampledAt < sampleMs) return;
-    sampledAt = now;
+  const sample = (now: number) => {
     meter.add(now, machine.counters());
     if (now - drawnAt < drawMs) return;
     drawnAt = now;
@@ -56,12 +53,12 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
     if (!stopped) return;
     stopped = false;
     meter.clear();
-    frame = requestAnimationFrame(tick);
+    endSampling = drawEvery(sampleMs, sample);
     disksTimer = window.setTimeout(askDisks, 0);
   };
   const stop = () => {
     stopped = true;
-    cancelAnimationFrame(frame);
+    endSampling();
     clearTimeout(disksTimer);
   };
   const onVisibility = () => (document.hidden ? stop() : start());

@@ -7,6 +7,7 @@ import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
+import { drawEvery, LOOK_MS } from "../frames.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { csv, fioLog, saveAs, traceJson } from "./export.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
@@ -78,7 +79,6 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   const histogram = new LatencyHistogram();
   let observation: Stretch | undefined;
   let reader: Follower | undefined;
-  let frame = 0;
   let drawnAt = Number.NEGATIVE_INFINITY;
 
   const filter = (): SpanFilter => ({
@@ -137,18 +137,17 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     );
   };
 
-  const tick = (now: number) => {
-    frame = requestAnimationFrame(tick);
+  const look = (now: number) => {
     follow();
     count(recording.add(reader?.read() ?? []));
     if (now - drawnAt < DRAW_MS) return;
     drawnAt = now;
     draw();
   };
-  frame = requestAnimationFrame(tick);
+  const stop = drawEvery(LOOK_MS, look);
 
   return () => {
-    cancelAnimationFrame(frame);
+    stop();
     endObservation();
     el.replaceChildren();
   };
