@@ -40,8 +40,8 @@ test("nvme-cli finds the controller that the spec describes", async ({ persisten
   expect(list).toContain("/dev/nvme0n2");
   const { output: controller } = await exec(page, "nvme id-ctrl /dev/nvme0");
   expect(controller).toMatch(/^mdts\s*: 9$/m);
-  expect(controller).toMatch(/^oacs\s*: 0x112$/m);
-  expect(controller).toMatch(/^nn\s*: 2$/m);
+  expect(controller).toMatch(/^oacs\s*: 0x11a$/m);
+  expect(controller).toMatch(/^nn\s*: 16$/m);
   const { output: namespace } = await exec(page, "nvme id-ns /dev/nvme0n2");
   expect(namespace).toMatch(/^nsze\s*: 0x200000$/m);
   await exec(page, "dd if=/dev/zero of=/dev/nvme0n2 bs=1M count=8 oflag=direct && sync");

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import type { Automation } from "../src/app/automation.ts";
-import { booted, counters, exec, expect, test } from "./browser.ts";
+import { booted, counters, exec, expect, quietFileSystem, test } from "./browser.ts";
 
 /** Slow motion, single steps and all lessons, in one boot. Linux gives a command 2 s here, in place of 30. */
 
@@ -23,6 +23,7 @@ const motion = (page: Page) =>
 test("slow motion, single steps, and all lessons", async ({ persistent }) => {
   const page = await persistent.open(`/?${new URLSearchParams({ kernel: "nvme_core.io_timeout=2" })}`);
   await booted(page);
+  await quietFileSystem(page);
   await page.getByRole("button", { name: "Queues", exact: true }).click();
   const strip = page.getByRole("region", { name: "Slow motion" });
   const state = strip.getByRole("status");
