@@ -120,10 +120,7 @@ class WorkerMachine implements Machine {
   });
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
     storage: () => this.#storage(),
-    syncGuest: async () => {
-      this.slowMotion.resume();
-      if (this.#state === "running") await answered(this.exec("sync"));
-    },
+    syncGuest: () => this.#syncGuest(),
     disks: () => this.disks(),
     findPath: nsid => this.#guestNames.find(nsid),
     useOf: nsid => this.#guestNames.useOf(nsid),
@@ -564,11 +561,16 @@ class WorkerMachine implements Machine {
     }
   }
 
-  /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */
-  async #handOver(): Promise<void> {
-    // What Linux has not written yet, unless it does not answer: the other tab waits.
+  /** Has Linux write what it caches, unless it does not answer: others wait for it. */
+  async #syncGuest(): Promise<void> {
+    // A CPU that stands still would not answer.
     this.slowMotion.resume();
     if (this.#state === "running") await answered(this.exec("sync"));
+  }
+
+  /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */
+  async #handOver(): Promise<void> {
+    await this.#syncGuest();
     const storage = await this.#storage();
     await storage?.answer(storage.api.flush());
     this.#endLife(TAKEN_OVER);
