@@ -1,6 +1,6 @@
 import type { Namespace } from "../namespace.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { byteOffset, checkRange, checkReadable, hasFua } from "./block_range.ts";
+import { byteOffset, checkReadable } from "./block_range.ts";
 import { mapBlocks } from "./data_pointer.ts";
 import { committedFirst } from "./durability.ts";
 import type { IoRequest } from "./request.ts";
@@ -11,11 +11,11 @@ import { whenReady } from "./when_ready.ts";
 export function compare(services: IoServices, request: IoRequest): IoResult {
   const namespace = services.namespaces.get(request.nsid);
   if (!namespace) return Status.invalidNamespace;
-  const run = () => whenReady(services, request, namespace, "read", attemptCompare);
-  if (!hasFua(request)) return run();
-  const status = checkRange(request, namespace);
-  return status === Status.success ? committedFirst(services, request, namespace, run) : status;
+  return committedFirst(services, request, namespace, compareBlocks);
 }
+
+const compareBlocks = (services: IoServices, request: IoRequest, namespace: Namespace): IoResult =>
+  whenReady(services, request, namespace, "read", attemptCompare);
 
 /** The step of Compare, and of the first half of Compare and Write. */
 export function attemptCompare(
@@ -24,8 +24,7 @@ export function attemptCompare(
   namespace: Namespace,
 ): StatusCode | undefined {
   const offset = byteOffset(request, namespace);
-  let status = checkRange(request, namespace);
-  if (status === Status.success) status = mapBlocks(services, request, namespace, "fromHost");
+  let status = mapBlocks(services, request, namespace, "fromHost");
   if (status !== Status.success) return status;
   const bytes = services.vector.byteLength;
   status = checkReadable(services, request, namespace, offset, bytes);

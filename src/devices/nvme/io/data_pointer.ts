@@ -4,7 +4,7 @@ import { mapSgl, type TransferDirection } from "../sgl.ts";
 import { ErrorLocation } from "../spec/error_location.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { byteLength } from "./block_range.ts";
+import { byteLength, checkRange } from "./block_range.ts";
 import type { IoRequest } from "./request.ts";
 import type { IoServices } from "./services.ts";
 
@@ -22,13 +22,15 @@ export function mapDataPointer(
   return mapSgl(memory, request, bytes, direction, vector);
 }
 
-/** The same for the blocks that a command names. */
+/** The same for the blocks that a command names, which must be in the namespace. */
 export function mapBlocks(
   services: IoServices,
   request: IoRequest,
   namespace: Namespace,
   direction: TransferDirection,
 ): StatusCode {
+  const range = checkRange(request, namespace);
+  if (range !== Status.success) return range;
   const bytes = byteLength(request, namespace);
   // MDTS: section 5.15.2.1, "the command is aborted with Invalid Field in Command".
   if (bytes > MAX_TRANSFER_BYTES) {

@@ -1,7 +1,7 @@
 import type { Namespace } from "../namespace.ts";
 import { NSID_ALL } from "../spec/entries.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { byteLength, byteOffset, hasFua } from "./block_range.ts";
+import { byteLength, byteOffset, checkRange, hasFua } from "./block_range.ts";
 import type { IoRequest } from "./request.ts";
 import type { IoResult, IoServices } from "./services.ts";
 import { storageStatus } from "./storage_status.ts";
@@ -36,16 +36,19 @@ export function durable(
   return commit(namespace, byteOffset(request, namespace), bytes);
 }
 
-/** Before a read with Force Unit Access: what is in the write cache is made durable first (section 6.9). */
+/** With Force Unit Access what the write cache has of the blocks is made durable before they are read (section 6.9). */
 export function committedFirst(
   services: IoServices,
   request: IoRequest,
   namespace: Namespace,
-  read: () => IoResult,
+  read: (services: IoServices, request: IoRequest, namespace: Namespace) => IoResult,
 ): IoResult {
+  if (!hasFua(request)) return read(services, request, namespace);
+  const range = checkRange(request, namespace);
+  if (range !== Status.success) return range;
   return commit(namespace, byteOffset(request, namespace), byteLength(request, namespace)).then(status => {
     if (status !== Status.success) return status;
-    return services.isCurrent(request) ? read() : Status.abortedByRequest;
+    return services.isCurrent(request) ? read(services, request, namespace) : Status.abortedByRequest;
   });
 }
 

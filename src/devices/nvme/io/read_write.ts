@@ -1,6 +1,6 @@
 import type { Namespace } from "../namespace.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { byteLength, byteOffset, checkRange, checkReadable, hasFua } from "./block_range.ts";
+import { byteLength, byteOffset, checkReadable } from "./block_range.ts";
 import { mapBlocks } from "./data_pointer.ts";
 import { committedFirst, durable } from "./durability.ts";
 import type { IoRequest } from "./request.ts";
@@ -11,18 +11,15 @@ import { andThen, whenReady } from "./when_ready.ts";
 export function read(services: IoServices, request: IoRequest): IoResult {
   const namespace = services.namespaces.get(request.nsid);
   if (!namespace) return Status.invalidNamespace;
-  if (!hasFua(request)) return whenReady(services, request, namespace, "read", attemptRead);
-  const status = checkRange(request, namespace);
-  if (status !== Status.success) return status;
-  return committedFirst(services, request, namespace, () =>
-    whenReady(services, request, namespace, "read", attemptRead),
-  );
+  return committedFirst(services, request, namespace, readBlocks);
 }
+
+const readBlocks = (services: IoServices, request: IoRequest, namespace: Namespace): IoResult =>
+  whenReady(services, request, namespace, "read", attemptRead);
 
 function attemptRead(services: IoServices, request: IoRequest, namespace: Namespace): StatusCode | undefined {
   const offset = byteOffset(request, namespace);
-  let status = checkRange(request, namespace);
-  if (status === Status.success) status = mapBlocks(services, request, namespace, "toHost");
+  let status = mapBlocks(services, request, namespace, "toHost");
   if (status !== Status.success) return status;
   const { vector } = services;
   status = checkReadable(services, request, namespace, offset, vector.byteLength);
@@ -49,8 +46,7 @@ export function attemptWrite(
   namespace: Namespace,
 ): StatusCode | undefined {
   const offset = byteOffset(request, namespace);
-  let status = checkRange(request, namespace);
-  if (status === Status.success) status = mapBlocks(services, request, namespace, "fromHost");
+  const status = mapBlocks(services, request, namespace, "fromHost");
   if (status !== Status.success) return status;
   const bytes = byteLength(request, namespace);
   if (!namespace.disk.tryWrite(offset, services.vector)) return undefined;

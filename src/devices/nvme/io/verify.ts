@@ -2,7 +2,7 @@ import { IoVector } from "../../../storage/io_vector.ts";
 import type { Namespace } from "../namespace.ts";
 import { MAX_TRANSFER_BYTES } from "../spec/registers.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
-import { byteLength, byteOffset, checkRange, checkReadable, hasFua } from "./block_range.ts";
+import { byteLength, byteOffset, checkRange, checkReadable } from "./block_range.ts";
 import { committedFirst } from "./durability.ts";
 import type { IoRequest } from "./request.ts";
 import type { IoResult, IoServices } from "./services.ts";
@@ -24,8 +24,7 @@ export function verify(services: IoServices, request: IoRequest): IoResult {
   if (!namespace) return Status.invalidNamespace;
   const status = checkRange(request, namespace);
   if (status !== Status.success) return status;
-  const run = () => verifyPieces(services, request, namespace);
-  return hasFua(request) ? committedFirst(services, request, namespace, run) : run();
+  return committedFirst(services, request, namespace, verifyPieces);
 }
 
 async function verifyPieces(
