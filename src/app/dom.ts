@@ -1,4 +1,4 @@
-/** The page's only DOM helper: makes an element with attributes and children. */
+/** The page's DOM helpers: they make elements with attributes and children. */
 
 type Attributes = Readonly<Record<string, string | boolean>>;
 
@@ -13,6 +13,13 @@ export function element<K extends keyof HTMLElementTagNameMap>(
     if (value !== false) made.setAttribute(name, value === true ? "" : value);
   }
   made.append(...children);
+  return made;
+}
+
+/** A button that does something. */
+export function button(label: string, action: () => unknown, attributes: Attributes = {}): HTMLButtonElement {
+  const made = element("button", { type: "button", ...attributes }, label);
+  made.addEventListener("click", () => void action());
   return made;
 }
 

@@ -57,7 +57,7 @@ export class CommandSpans {
         if (!this.#rung.has(a)) this.#rung.set(a, time);
         return;
       case TraceKind.fetched:
-        this.#underWay.set(key(a, c >>> 16), {
+        this.#underWay.set(commandKey(a, c >>> 16), {
           record: { ...record },
           rungAt: this.#rung.get(a),
           doneAt: undefined,
@@ -65,16 +65,16 @@ export class CommandSpans {
         this.#rung.delete(a);
         return;
       case TraceKind.done: {
-        const command = this.#underWay.get(key(a, c >>> 16));
+        const command = this.#underWay.get(commandKey(a, c >>> 16));
         if (command) command.doneAt = time;
         return;
       }
       case TraceKind.posted: {
         const [sqid, cid] = [c & 0xffff, c >>> 16];
-        const command = this.#underWay.get(key(sqid, cid));
+        const command = this.#underWay.get(commandKey(sqid, cid));
         // Fetched before the trace began, or lost.
         if (!command) return;
-        this.#underWay.delete(key(sqid, cid));
+        this.#underWay.delete(commandKey(sqid, cid));
         this.#end(command, sqid, cid, time, d);
         return;
       }
@@ -109,4 +109,5 @@ export class CommandSpans {
 
 const MAX_UNTOLD = 2048;
 
-const key = (qid: number, cid: number): number => qid * 0x10000 + cid;
+/** Names a command among those that are under way. */
+export const commandKey = (qid: number, cid: number): number => qid * 0x10000 + cid;

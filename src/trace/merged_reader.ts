@@ -1,3 +1,4 @@
+import { commandKey } from "./command_spans.ts";
 import { TraceKind, type TraceReader, type TraceRecord, traceClock } from "./trace_ring.ts";
 
 /**
@@ -48,12 +49,13 @@ export class MergedReader {
   /** A command is done before its completion is posted, whatever the clocks of the two threads say. */
   #putCauseFirst(list: Read[], at: number): void {
     const { kind, a, c, time } = list[at].record;
-    if (kind === TraceKind.done) this.#done.add(commandKey(a, c));
+    if (kind === TraceKind.done) this.#done.add(commandKey(a, c >>> 16));
     if (kind !== TraceKind.posted || (c & 0xffff) === 0) return;
-    const key = commandKey(c & 0xffff, c);
+    const key = commandKey(c & 0xffff, c >>> 16);
     if (this.#done.delete(key)) return;
     const end = list.findIndex(
-      ({ record }, i) => i > at && record.kind === TraceKind.done && commandKey(record.a, record.c) === key,
+      ({ record }, i) =>
+        i > at && record.kind === TraceKind.done && commandKey(record.a, record.c >>> 16) === key,
     );
     // It was lost, or was before the trace.
     if (end < 0 || ((list[end].record.time - time) | 0) > SKEW) return;
@@ -65,6 +67,3 @@ export class MergedReader {
     this.#putCauseFirst(list, at);
   }
 }
-
-/** `c` of the record has the CID in its upper half. */
-const commandKey = (qid: number, c: number): number => qid * 0x10000 + (c >>> 16);

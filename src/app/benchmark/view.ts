@@ -2,7 +2,7 @@
 import { allJobs, quickSizes } from "../../bench/definitions/jobs.ts";
 import { label } from "../../bench/definitions/systems.ts";
 import { scratchPaths } from "../../machine/scratch.ts";
-import { type Dispose, element, setText } from "../dom.ts";
+import { button, type Dispose, element, setText } from "../dom.ts";
 import type { Benchmark } from "./benchmark.ts";
 import { makeCharts } from "./charts.ts";
 import { jobNames, systemNames, THIS_GUEST, type Thoroughness } from "./choice.ts";
@@ -170,10 +170,4 @@ function boxes(names: readonly string[], chosen: readonly string[], text: (name:
     labels: names.map((name, i) => element("label", { class: "box" }, inputs[i], text(name))),
     chosen: () => names.filter((_, i) => inputs[i].checked),
   };
-}
-
-function button(text: string, action: () => unknown): HTMLButtonElement {
-  const made = element("button", { type: "button" }, text);
-  made.addEventListener("click", () => void action());
-  return made;
 }

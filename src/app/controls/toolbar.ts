@@ -1,5 +1,5 @@
 /** The buttons at the top. */
-import { type Dispose, element } from "../dom.ts";
+import { button, type Dispose, element } from "../dom.ts";
 import type { Actions } from "./actions.ts";
 
 export interface Toolbar {
@@ -21,19 +21,19 @@ export interface ToolbarLinks {
 
 /** Mounts the toolbar into `el`. */
 export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLinks): Toolbar {
-  const reset = button("Reset", "Press the computer’s reset button", () => actions.reset());
-  const queues = button("Queues", "Watch the NVMe queues and their doorbells", links.panel);
+  const reset = button("Reset", () => actions.reset(), { title: "Press the computer’s reset button" });
+  const queues = button("Queues", links.panel, { title: "Watch the NVMe queues and their doorbells" });
   queues.setAttribute("aria-pressed", "false");
   const bar = element(
     "div",
     { class: "toolbar", role: "group", "aria-label": "Machine" },
     reset,
-    button("Reset disks…", "Put the shipped system back, or empty the scratch disk", () =>
-      actions.resetDisks(),
-    ),
-    button("Disks…", "Make, import, export and attach disks", links.disks),
+    button("Reset disks…", () => actions.resetDisks(), {
+      title: "Put the shipped system back, or empty the scratch disk",
+    }),
+    button("Disks…", links.disks, { title: "Make, import, export and attach disks" }),
     queues,
-    button("What am I looking at?", "A short explanation, and commands to try", links.help),
+    button("What am I looking at?", links.help, { title: "A short explanation, and commands to try" }),
   );
   el.replaceChildren(bar);
   const onKey = (event: KeyboardEvent) => {
@@ -51,10 +51,4 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
       el.replaceChildren();
     },
   };
-}
-
-function button(label: string, title: string, action: () => void): HTMLButtonElement {
-  const made = element("button", { type: "button", title }, label);
-  made.addEventListener("click", action);
-  return made;
 }

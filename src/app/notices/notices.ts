@@ -1,7 +1,7 @@
 /** Banners between the bar and the terminal: one for the machine's state, and one for each notice. */
 import type { Machine, Speed } from "../../machine/api.ts";
 import type { Actions } from "../controls/actions.ts";
-import { type Dispose, element } from "../dom.ts";
+import { button, type Dispose, element } from "../dom.ts";
 
 interface BannerAction {
   readonly label: string;
@@ -245,10 +245,4 @@ function draw(banner: Banner, dismiss: () => void): HTMLElement {
   if (banner.dismissible) buttons.append(button("Dismiss", dismiss));
   node.append(buttons);
   return node;
-}
-
-function button(label: string, action: () => void): HTMLButtonElement {
-  const made = element("button", { type: "button" }, label);
-  made.addEventListener("click", action);
-  return made;
 }

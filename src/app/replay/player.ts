@@ -1,5 +1,5 @@
 /** The bar over the views while they show a saved trace: what it is, the way back, and where it is played. */
-import { type Dispose, element, setText } from "../dom.ts";
+import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import type { OpenedTrace } from "./opener.ts";
 import { Playback } from "./playback.ts";
@@ -103,9 +103,3 @@ function describe(name: string, { about, records }: OpenedTrace["trace"]): strin
 }
 
 const seconds = (us: number): string => (us / 1e6).toFixed(us < 10e6 ? 6 : 3);
-
-function button(label: string, action: () => void): HTMLButtonElement {
-  const made = element("button", { type: "button" }, label);
-  made.addEventListener("click", action);
-  return made;
-}

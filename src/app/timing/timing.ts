@@ -5,7 +5,7 @@
 import { commandName } from "../../devices/nvme/spec/decode.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
-import { type Dispose, element, setText } from "../dom.ts";
+import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
 import { drawEvery, LOOK_MS } from "../frames.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
@@ -155,12 +155,6 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
 
 function saveText(text: string, type: string, name: string): void {
   saveAs(new Blob([text], { type }), name);
-}
-
-function button(label: string, action: () => void): HTMLButtonElement {
-  const made = element("button", { type: "button" }, label);
-  made.addEventListener("click", action);
-  return made;
 }
 
 /** A select that offers what there has been so far. */
