@@ -1,5 +1,5 @@
 /**
- * Counters that every thread adds to and the page reads once a frame, in one SharedArrayBuffer. The order here is
+ * Counters that every thread adds to and the page reads some times a second, in one SharedArrayBuffer. The order here is
  * the layout: one 32-bit word each, wrapping; the reader extends them to plain numbers.
  */
 export const counterNames = [

@@ -1,6 +1,6 @@
 /**
- * A flight recorder in shared memory: one thread writes small records, the page reads them once a frame. The writer never
- * waits: what the reader was too slow for is overwritten, and the reader counts it as lost.
+ * A flight recorder in shared memory: one thread writes small records, the page reads them twenty times a second. The
+ * writer never waits: what the reader was too slow for is overwritten, and the reader counts it as lost.
  */
 const HEAD = 0;
 const RECORDS = 16;
