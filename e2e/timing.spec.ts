@@ -25,6 +25,17 @@ test("the timing view counts each command, and its trace nests", async ({ persis
     await expect(view.locator(".phases tbody tr")).toHaveCount(10);
   });
 
+  await test.step("the charts are a table, too", async () => {
+    await view.getByText("as a table").click();
+    const cells = view.locator(".time-table tbody td:nth-child(3)");
+    await expect
+      .poll(async () =>
+        (await cells.allTextContents()).reduce((sum, text) => sum + Number(text.replaceAll(",", "")), 0),
+      )
+      .toBeGreaterThanOrEqual(500);
+    await view.getByText("as a table").click();
+  });
+
   await test.step("a filter leaves the faster ones out", async () => {
     await view.getByLabel("Slower than").fill("100000000");
     await expect(commands).toHaveText("0");

@@ -1,8 +1,9 @@
-/** Two charts over the last half minute: latencies as a heat map, and where on the disk commands went. */
+/** Two charts over the last half minute, latencies as a heat map and where on the disk commands went; and both as a table. */
 import { NvmOpcode } from "../../devices/nvme/spec/opcodes.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { element, setText } from "../dom.ts";
 import { formatMicroseconds } from "./histogram_view.ts";
+import { makeTimeTable } from "./time_table.ts";
 
 const SECONDS = 30;
 const COLUMNS = 120;
@@ -21,10 +22,12 @@ export interface TimeCharts {
 export function makeTimeCharts(): TimeCharts {
   const heat = chart("Latency over the last 30 s (each row doubles)");
   const places = chart("Place on the disk over the last 30 s");
+  const table = makeTimeTable();
   return {
-    root: element("div", { class: "time-charts" }, heat.root, places.root),
+    root: element("div", { class: "time-charts" }, heat.root, places.root, table.root),
     show(spans, now) {
       const recent = within(spans, now);
+      table.show(recent, now, SECONDS);
       drawHeat(heat, recent, now);
       drawPlaces(places, recent, now);
     },

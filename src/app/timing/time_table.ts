@@ -1,0 +1,59 @@
+/** The charts over time as a table, for whoever cannot see them, or wants the numbers. */
+import type { CommandSpan } from "../../trace/command_spans.ts";
+import { element } from "../dom.ts";
+import { formatCount } from "../format.ts";
+import { formatMicroseconds } from "./histogram_view.ts";
+import { summarize } from "./seconds.ts";
+
+const STEP = 5;
+const headings = ["Seconds ago", "Commands", "Reads", "Writes", "Median", "Longest", "Blocks"];
+
+export interface TimeTable {
+  readonly root: HTMLElement;
+  /** Costs nothing while it is folded. `seconds` as far back as the charts go. */
+  show(spans: readonly CommandSpan[], now: number, seconds: number): void;
+}
+
+export function makeTimeTable(): TimeTable {
+  const body = element("tbody", {});
+  const root = element(
+    "details",
+    { class: "time-table" },
+    element("summary", {}, "The last 30 s as a table"),
+    element(
+      "table",
+      {},
+      element("thead", {}, element("tr", {}, ...headings.map(text => element("th", { scope: "col" }, text)))),
+      body,
+    ),
+  );
+  let shown = "";
+  return {
+    root,
+    show(spans, now, seconds) {
+      if (!root.open) return;
+      const rows = summarize(spans, now, { seconds, step: STEP }).map(row => [
+        `${row.to}–${row.from}`,
+        formatCount(row.commands),
+        formatCount(row.reads),
+        formatCount(row.writes),
+        row.median === undefined ? "–" : formatMicroseconds(row.median),
+        row.longest === undefined ? "–" : formatMicroseconds(row.longest),
+        row.lowestLba === undefined ? "–" : `${row.lowestLba} to ${row.highestLba}`,
+      ]);
+      const key = JSON.stringify(rows);
+      if (key === shown) return;
+      shown = key;
+      body.replaceChildren(
+        ...rows.map(([name, ...cells]) =>
+          element(
+            "tr",
+            {},
+            element("th", { scope: "row" }, name),
+            ...cells.map(text => element("td", {}, text)),
+          ),
+        ),
+      );
+    },
+  };
+}
