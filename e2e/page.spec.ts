@@ -61,12 +61,9 @@ test("the first shell costs less than 10 MB of download", async ({ persistent })
 
 test("images that do not match the manifest are not booted", async ({ persistent }) => {
   const page = await persistent.open("about:blank");
-  await page.context().route("**/images/bzImage", async route => {
-    const response = await route.fetch();
-    const body = await response.body();
-    body[1000] ^= 1;
-    await route.fulfill({ response, body });
-  });
+  const body = await (await page.request.get("/images/bzImage")).body();
+  body[1000] ^= 1;
+  await page.context().route("**/images/bzImage", route => route.fulfill({ body }));
   await page.goto("/");
   await expect(page.getByRole("alert")).toContainText("bzImage is damaged", { timeout: 30_000 });
 });

@@ -259,7 +259,7 @@ export interface MachineSlowMotion {
 }
 
 export interface MachineEvents {
-  state: (state: MachineState, detail?: string) => void;
+  state: (state: MachineState) => void;
   /** The whole list, at each change. */
   boot: (stages: readonly BootStageTiming[]) => void;
   /** Bytes from the guest's serial console, batched to about one call a frame. The first listener gets what came before. */
@@ -280,6 +280,8 @@ export interface MachineEvents {
 export interface Machine {
   readonly settings: MachineSettings;
   readonly state: MachineState;
+  /** Why the state is what it is, as a sentence for the user, where there is more to say than its name. */
+  readonly stateDetail: string | undefined;
   /** Resolves at the first shell prompt (also the rescue shell's); rejects when the start fails. */
   readonly ready: Promise<void>;
   /** True when the initramfs offered its rescue shell because the system disk did not mount. */

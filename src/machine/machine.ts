@@ -2,13 +2,11 @@ import * as Comlink from "comlink";
 import { MachineSignals } from "../devices/machine_signals.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
-import { SCRATCH, SYSTEM } from "../storage/disks/disk_entry.ts";
 import { CounterReader } from "../trace/counters.ts";
-import { AgentClient } from "./agent.ts";
+import { answered } from "./answered.ts";
 import type {
   Blockade,
   BootStageTiming,
-  DiskAccess,
   DiskCatalogue,
   DiskOwner,
   DiskStatus,
@@ -19,27 +17,20 @@ import type {
   MachineState,
 } from "./api.ts";
 import { BootTimeline } from "./boot_timeline.ts";
-import { ConsoleWatch } from "./console_watch.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
 import { DriveHealth, type Memory } from "./drive_health.ts";
+import { EventHub } from "./event_hub.ts";
 import { FaultInjection } from "./fault_injection.ts";
 import { GuestDiskNames } from "./guest_disk_names.ts";
 import { ImageStore } from "./images.ts";
+import { MachineDisks } from "./machine_disks.ts";
 import { Observation } from "./observation.ts";
-import { blockadeOf, Ownership, ownersOf } from "./ownership.ts";
-import type {
-  DiskApi,
-  DiskConfig,
-  GuestRam,
-  IoWorkerApi,
-  SharedDevices,
-  VcpuEvent,
-  VcpuWorkerApi,
-} from "./protocol.ts";
-import { isServedByVcpu } from "./serve_here.ts";
+import { blockadeOf, ownersOf } from "./ownership.ts";
+import type { GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import { listenToGuest, type SerialLines } from "./serial_lines.ts";
 import { SlowMotion } from "./slow_motion.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
-import { type Connected, connectIo, connectVcpu } from "./workers.ts";
+import { type Connected, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
 /**
@@ -48,8 +39,6 @@ const GIB = 1 << 30;
  */
 const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
 const TAKEN_OVER = "Another tab has taken this machine's disks over.";
-/** How long a worker has for an answer before it counts as hanging. */
-const ANSWER_TIMEOUT_MS = 5000;
 
 /** `memory` keeps the drive's SMART counters over visits; without it they start anew with each page. */
 export function createMachine(settings: MachineSettings, memory?: Memory): Machine {
@@ -68,31 +57,18 @@ export function createSecondMachine(settings: MachineSettings): Machine {
 interface Life {
   readonly timeline: BootTimeline;
   vcpu?: Connected<VcpuWorkerApi>;
-  console?: MessagePort;
-  agent?: AgentClient;
+  lines?: SerialLines;
 }
 
 /** The machine as the page holds it: two workers, their shared state, and what the guest's serial ports say. */
 class WorkerMachine implements Machine {
   readonly settings: MachineSettings;
-  readonly #scratchInMemory: boolean;
-  readonly #listeners: { [E in keyof MachineEvents]: Set<MachineEvents[E]> } = {
-    state: new Set(),
-    boot: new Set(),
-    output: new Set(),
-    notice: new Set(),
-    unsaved: new Set(),
-    faults: new Set(),
-    pace: new Set(),
-  };
-  /** Console output from before there was a terminal. */
-  readonly #unheard: Uint8Array[] = [];
+  readonly #events = new EventHub();
   #state: MachineState = "new";
+  #stateDetail: string | undefined;
   #ready = Promise.withResolvers<void>();
   #rescue = false;
   #images: Promise<ImageStore> | undefined;
-  /** The I/O worker and its disks outlive the guest. */
-  #io: Promise<Connected<IoWorkerApi>> | undefined;
   #life: Life = { timeline: new BootTimeline(() => {}) };
   /** Ends of lives and wipes of disks come one after the other; a boot waits for them. */
   #cleared: Promise<void> = Promise.resolve();
@@ -101,13 +77,12 @@ class WorkerMachine implements Machine {
   #observation: Observation | undefined;
   #observers = 0;
   #lastFailure: string | undefined;
-  #access: DiskAccess;
   #blockade: Blockade | undefined;
   readonly faults = new FaultInjection({
     workers: async () => {
       const { vcpu } = this.#life;
       if (!vcpu) throw new Error("The machine is not running; restart it first.");
-      const io = this.#servedByVcpu ? undefined : await this.#io;
+      const io = await this.#disks.io();
       return io ? [vcpu, io] : [vcpu];
     },
     cutStalls: () => this.#signals.cutStalls(),
@@ -119,7 +94,7 @@ class WorkerMachine implements Machine {
     changed: speed => this.#emit("pace", speed),
   });
   readonly catalogue: DiskCatalogue = new WorkerDiskCatalogue({
-    storage: () => this.#storage(),
+    storage: () => this.#disks.storage(),
     syncGuest: () => this.#syncGuest(),
     disks: () => this.disks(),
     findPath: nsid => this.#guestNames.find(nsid),
@@ -131,7 +106,7 @@ class WorkerMachine implements Machine {
     return (await answered(asking)) ? (await asking.catch(() => undefined))?.output : undefined;
   });
   readonly #health: DriveHealth;
-  readonly #ownership = new Ownership(() => this.#handOver());
+  readonly #disks: MachineDisks;
 
   constructor(
     settings: MachineSettings,
@@ -139,15 +114,26 @@ class WorkerMachine implements Machine {
     scratchInMemory = false,
   ) {
     this.settings = settings;
-    this.#scratchInMemory = scratchInMemory;
     this.#health = new DriveHealth(memory);
-    this.#access = settings.diskAccess;
+    this.#disks = new MachineDisks({
+      settings,
+      scratchInMemory,
+      vcpu: () => this.#life.vcpu,
+      handOver: () => this.#handOver(),
+      stolen: () => void this.#disksStolen(),
+      notice: message => this.#emit("notice", message),
+      died: error => this.#fail(error),
+    });
     // Whoever does not ask for `ready` hears of a failure by the state event.
     this.#ready.promise.catch(() => {});
   }
 
   get state(): MachineState {
     return this.#state;
+  }
+
+  get stateDetail(): string | undefined {
+    return this.#stateDetail;
   }
 
   get ready(): Promise<void> {
@@ -163,7 +149,7 @@ class WorkerMachine implements Machine {
   }
 
   get readOnly(): boolean {
-    return this.#access === "readonly";
+    return this.#disks.isCopy;
   }
 
   get startedAt(): number {
@@ -175,15 +161,13 @@ class WorkerMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    this.#listeners[event].add(listener);
-    if (event === "output") for (const bytes of this.#unheard.splice(0)) this.#emit("output", bytes);
-    return () => this.#listeners[event].delete(listener);
+    return this.#events.on(event, listener);
   }
 
-  start(access = this.#access): Promise<void> {
+  start(access = this.#disks.access): Promise<void> {
     this.#endLife("The machine was restarted.");
     this.#renewReady();
-    this.#access = access;
+    this.#disks.access = access;
     this.#blockade = undefined;
     this.#rescue = false;
     const timeline = new BootTimeline(stages => {
@@ -213,18 +197,11 @@ class WorkerMachine implements Machine {
   /** Flushes and closes the disks and lets other tabs have them, once the guest has ended. */
   async #closeDisks(): Promise<void> {
     await this.#cleared;
-    const io = await this.#io?.catch(() => undefined);
-    this.#io = undefined;
-    try {
-      await io?.answer(io.api.close());
-    } finally {
-      io?.terminate();
-      this.#ownership.unclaim();
-    }
+    await this.#disks.close();
   }
 
   send(text: string): void {
-    this.#life.console?.postMessage(new TextEncoder().encode(text));
+    this.#life.lines?.console.postMessage(new TextEncoder().encode(text));
   }
 
   resize(columns: number, rows: number): void {
@@ -234,12 +211,12 @@ class WorkerMachine implements Machine {
   }
 
   async exec(command: string): Promise<ExecResult> {
-    const { agent } = this.#life;
+    const { lines } = this.#life;
     if (this.#blockade) throw new Error(this.#blockade.detail);
-    if (!agent || this.#state === "stopped" || this.#state === "failed") {
+    if (!lines || this.#state === "stopped" || this.#state === "failed") {
       throw new Error("The machine is not running; restart it first.");
     }
-    return agent.exec(command);
+    return lines.agent.exec(command);
   }
 
   counters() {
@@ -251,12 +228,7 @@ class WorkerMachine implements Machine {
   }
 
   diskOwners(): Promise<readonly DiskOwner[]> {
-    return ownersOf(this.#diskNames);
-  }
-
-  /** The worker that has the disks, if there is one. */
-  async #storage(): Promise<Connected<DiskApi> | undefined> {
-    return this.#servedByVcpu ? this.#life.vcpu : await this.#io;
+    return ownersOf(this.#disks.names);
   }
 
   get observation(): Observation | undefined {
@@ -277,7 +249,7 @@ class WorkerMachine implements Machine {
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
-    const storage = await this.#storage();
+    const storage = await this.#disks.storage();
     const disks = ((await storage?.answer(storage.api.status())) ?? []).map(disk => {
       const path = disk.nsid === undefined ? undefined : this.#guestNames.pathOf(disk.nsid);
       return path === undefined ? disk : { ...disk, path };
@@ -297,12 +269,8 @@ class WorkerMachine implements Machine {
         new Error("This machine works on a copy of the disks; reset them in the tab that has them."),
       );
     }
-    const names = [SYSTEM, SCRATCH].filter(name => which === "all" || which === name);
     this.#endLife("The disks are being reset.");
-    this.#cleared = this.#cleared.then(async () => {
-      const io = await this.#connectIo();
-      await io.answer(io.api.wipe(names));
-    });
+    this.#cleared = this.#cleared.then(() => this.#disks.wipe(which));
     return this.start();
   }
 
@@ -318,7 +286,12 @@ class WorkerMachine implements Machine {
     connecting.catch(() => {});
     const endImages = timeline.begin("images");
     const images = await this.#openImages();
-    const opening = cleared.then(() => this.#openDisks(images, connecting, timeline));
+    const opening = cleared.then(async () => {
+      const endStage = timeline.begin("disks");
+      const opened = await this.#disks.open(images, connecting);
+      endStage();
+      return opened;
+    });
     opening.catch(() => {});
     const [kernel, bios, vgaBios] = await Promise.all([
       this.settings.boot === "kernel" ? this.#handedKernel(images) : undefined,
@@ -361,7 +334,7 @@ class WorkerMachine implements Machine {
         if (isCurrent()) this.#onVcpuEvent(timeline, event);
       }),
     );
-    if (!this.#servedByVcpu) await this.#attachIothread(ram, devices);
+    if (!this.#disks.areServedByVcpu) await this.#attachIothread(ram, devices);
     if (!isCurrent()) return;
     this.#signals = signals;
     this.#observation = new Observation(signals, nvme, ram);
@@ -396,60 +369,8 @@ class WorkerMachine implements Machine {
     return this.#images;
   }
 
-  /** Without an iothread the disks are the machine worker's. */
-  get #servedByVcpu(): boolean {
-    return isServedByVcpu(this.settings.serving);
-  }
-
-  async #openDisks(
-    images: ImageStore,
-    connectingVcpu: Promise<Connected<VcpuWorkerApi>>,
-    timeline: BootTimeline,
-  ) {
-    const endStage = timeline.begin("disks");
-    const storage: Connected<DiskApi> = this.#servedByVcpu ? await connectingVcpu : await this.#connectIo();
-    const opened = await this.#open(storage);
-    if (!opened[0].seeded) {
-      const image = await images.get("rootfs");
-      // Copied, not transferred: another boot that overlaps with this one may need it too.
-      await storage.answer(storage.api.seed(SYSTEM, image, images.manifest.files.rootfs.sha256));
-      images.forget("rootfs");
-    }
-    endStage();
-    return opened;
-  }
-
-  async #open(storage: Connected<DiskApi>) {
-    let steal = this.#access === "steal";
-    if (this.#access === "takeover" && !this.#ownership.claims) {
-      steal = !(await this.#ownership.ask(this.#diskNames));
-    }
-    const mode = { readOnly: this.readOnly, steal };
-    const onStolen = Comlink.proxy(() => void this.#disksStolen());
-    const { disks, notices } = await storage.answer(storage.api.open(this.#diskConfigs, mode, onStolen));
-    if (!this.readOnly) {
-      this.#access = "own";
-      this.#ownership.claim(this.#diskNames);
-    }
-    for (const notice of notices) this.#emit("notice", notice);
-    return disks;
-  }
-
-  get #diskNames(): readonly string[] {
-    return this.#diskConfigs.map(({ name }) => name);
-  }
-
-  /** The system disk is the first one. */
-  get #diskConfigs(): readonly DiskConfig[] {
-    const { scratch } = this.settings;
-    const system: DiskConfig = { name: SYSTEM, role: { on: "nvme", nsid: 1 }, byteLength: GIB };
-    if (scratch === "ide") return [system];
-    const role = scratch === "nvme" ? { on: scratch, nsid: 2 } : { on: scratch };
-    return [system, { name: SCRATCH, role, byteLength: GIB, inMemory: this.#scratchInMemory }];
-  }
-
   async #attachIothread(ram: GuestRam, devices: SharedDevices): Promise<void> {
-    const io = await this.#connectIo();
+    const io = await this.#disks.connectIo();
     await io.api.attach({
       ram,
       devices,
@@ -458,81 +379,38 @@ class WorkerMachine implements Machine {
     });
   }
 
-  #connectIo(): Promise<Connected<IoWorkerApi>> {
-    this.#io ??= connectIo(error => {
-      // Its death has freed the disks.
-      this.#io = undefined;
-      this.#ownership.unclaim();
-      this.#fail(error);
-    });
-    return this.#io;
-  }
-
   // --- One life of the guest
 
   #listen(life: Life, console: MessagePort, automation: MessagePort): void {
-    let prompt = false;
-    let agentReady = false;
-    const reached = () => {
-      if (!prompt || !agentReady || life !== this.#life || this.#state !== "booting") return;
-      life.timeline.end("userspace");
-      this.#health.save();
-      this.#setState("running", this.#rescue ? "rescue shell" : undefined);
-      this.#ready.resolve();
-    };
-    const agent = new AgentClient(
-      bytes => automation.postMessage(bytes),
-      () => {
-        agentReady = true;
-        reached();
+    life.lines = listenToGuest(console, automation, {
+      output: bytes => {
+        if (life === this.#life) this.#events.output(bytes);
       },
-    );
-    automation.onmessage = (event: MessageEvent<Uint8Array>) => agent.receive(event.data);
-    const watch = new ConsoleWatch({
-      prompt: rescue => {
+      ready: rescue => {
+        if (life !== this.#life || this.#state !== "booting") return;
         this.#rescue = rescue;
-        prompt = true;
-        reached();
+        life.timeline.end("userspace");
+        this.#health.save();
+        this.#setState("running", rescue ? "rescue shell" : undefined);
+        this.#ready.resolve();
       },
       panic: () => {
         const reason = "Linux has panicked; its last words are in the terminal. Reset the machine to go on.";
-        // After its words are out.
-        setTimeout(() => life === this.#life && this.#fail(new Error(reason)), 200);
+        if (life === this.#life) this.#fail(new Error(reason));
       },
     });
-    console.onmessage = (event: MessageEvent<Uint8Array>) => {
-      if (life !== this.#life) return;
-      if (this.#listeners.output.size === 0) this.#unheard.push(event.data);
-      this.#emit("output", event.data);
-      watch.receive(event.data);
-    };
-    life.console = console;
-    life.agent = agent;
   }
 
   /** Ends the present guest at once; `#cleared` resolves when nothing touches its memory or its disks any more. */
   #endLife(reason: string): void {
-    const { vcpu, agent } = this.#life;
-    agent?.close(reason);
+    const { vcpu, lines } = this.#life;
+    lines?.agent.close(reason);
     this.#signals.cutStalls();
     this.faults.forget();
     this.slowMotion.forget();
     this.#life = { timeline: this.#life.timeline };
     const before = this.#cleared.catch(() => {});
-    this.#cleared = before.then(async () => {
-      if (this.#servedByVcpu) {
-        // Its disks are in that worker: flushed now, unless the worker hangs.
-        if (vcpu) await answered(vcpu.answer(vcpu.api.close()));
-        vcpu?.terminate();
-        return;
-      }
-      vcpu?.terminate();
-      const io = await this.#io?.catch(() => undefined);
-      if (!io || (await answered(io.answer(io.api.detach())))) return;
-      // It hangs: the next boot has a new one.
-      io.terminate();
-      this.#io = undefined;
-    });
+    this.#cleared = before.then(() => this.#disks.detach(vcpu));
     this.#cleared.catch(() => {});
   }
 
@@ -571,7 +449,7 @@ class WorkerMachine implements Machine {
   /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */
   async #handOver(): Promise<void> {
     await this.#syncGuest();
-    const storage = await this.#storage();
+    const storage = await this.#disks.storage();
     await storage?.answer(storage.api.flush());
     this.#endLife(TAKEN_OVER);
     const closed = this.#closeDisks();
@@ -589,7 +467,7 @@ class WorkerMachine implements Machine {
   }
 
   #block(blockade: Blockade): void {
-    this.#access = "own";
+    this.#disks.access = "own";
     this.#lastFailure = undefined;
     this.#blockade = blockade;
     this.#setState("blocked", blockade.detail);
@@ -620,23 +498,13 @@ class WorkerMachine implements Machine {
 
   #setState(state: MachineState, detail?: string): void {
     this.#state = state;
-    this.#emit("state", state, detail);
+    this.#stateDetail = detail;
+    this.#emit("state", state);
   }
 
   #emit<E extends keyof MachineEvents>(event: E, ...args: Parameters<MachineEvents[E]>): void {
-    for (const listener of this.#listeners[event])
-      (listener as (...args: Parameters<MachineEvents[E]>) => void)(...args);
+    this.#events.emit(event, ...args);
   }
-}
-
-/** Did the worker answer in time? That it answered with an error does not matter here. */
-function answered(answer: Promise<unknown>): Promise<boolean> {
-  const inTime = answer.then(
-    () => true,
-    () => true,
-  );
-  const late = new Promise<boolean>(resolve => setTimeout(() => resolve(false), ANSWER_TIMEOUT_MS));
-  return Promise.race([inTime, late]);
 }
 
 /** Does this host show stores to other threads in program order, as x86 does? Where the browser does not say: no. */

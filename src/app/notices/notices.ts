@@ -101,12 +101,12 @@ export function mountNotices(el: HTMLElement): Notices {
     notice,
     watch(machine, actions) {
       let slowTimer = 0;
-      const onState = (detail?: string) => {
+      const onState = () => {
         clearTimeout(slowTimer);
         // Whose worker is gone has nothing left to save.
         if (machine.state === "failed" || machine.state === "blocked") showUnsaved(undefined);
         showMark(machine.readOnly && machine.state !== "blocked" ? readOnlyBanner(actions) : undefined);
-        showState(stateBanner(machine, actions, detail));
+        showState(stateBanner(machine, actions));
         if (machine.state !== "booting") return;
         slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
       };
@@ -119,7 +119,7 @@ export function mountNotices(el: HTMLElement): Notices {
           showFaults(armed.length === 0 ? undefined : faultsBanner(armed.length, machine)),
         ),
         machine.on("pace", speed => showPace(speed === 1 ? undefined : paceBanner(speed, machine))),
-        machine.on("state", (_, detail) => onState(detail)),
+        machine.on("state", onState),
       ];
       onState();
       return () => {
@@ -192,7 +192,8 @@ function slowBanner(actions: Actions): Banner {
   };
 }
 
-function stateBanner(machine: Machine, actions: Actions, detail: string | undefined): Banner | undefined {
+function stateBanner(machine: Machine, actions: Actions): Banner | undefined {
+  const { stateDetail: detail } = machine;
   switch (machine.state) {
     case "failed":
       return {

@@ -77,6 +77,7 @@ class FakeMachine implements Machine {
   };
   readonly #counters = Object.fromEntries(counterNames.map(name => [name, 0])) as Record<CounterName, number>;
   #state: MachineState = "new";
+  #stateDetail: string | undefined;
   #ready = Promise.withResolvers<void>();
   #stages: BootStageTiming[] = [];
   #line = "";
@@ -91,6 +92,10 @@ class FakeMachine implements Machine {
 
   get state(): MachineState {
     return this.#state;
+  }
+
+  get stateDetail(): string | undefined {
+    return this.#stateDetail;
   }
 
   get ready(): Promise<void> {
@@ -297,7 +302,8 @@ class FakeMachine implements Machine {
 
   #setState(state: MachineState, detail?: string): void {
     this.#state = state;
-    for (const listener of this.#listeners.state) listener(state, detail);
+    this.#stateDetail = detail;
+    for (const listener of this.#listeners.state) listener(state);
   }
 }
 
