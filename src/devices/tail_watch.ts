@@ -32,11 +32,11 @@ export class TailWatch {
     this.#heldSince = new Int32Array(queues);
   }
 
-  /** The queue starts anew at 0. */
-  forget(queue: number): void {
-    this.#lastRung[queue] = 0;
-    this.#believed[queue] = 0;
-    this.#counted[queue] = 0;
+  /** The queue starts anew at 0, or goes on at `head`: nothing before it is to be fetched, whatever was rung. */
+  forget(queue: number, head = 0): void {
+    this.#lastRung[queue] = head;
+    this.#believed[queue] = head;
+    this.#counted[queue] = head;
     this.#held[queue] = -1;
   }
 

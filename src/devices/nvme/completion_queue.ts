@@ -1,5 +1,6 @@
 import { TraceKind, type Tracer } from "../../trace/trace_ring.ts";
 import type { GuestMemory } from "../guest_memory.ts";
+import type { CompletionQueueState } from "./controller_state.ts";
 import { CQE_BYTES } from "./spec/entries.ts";
 import type { StatusCode } from "./spec/status.ts";
 
@@ -124,6 +125,33 @@ export class CompletionQueue {
       this.#write(sqid, sqHead, cid, status, result);
       posted(sqid);
     }
+  }
+
+  /** For a snapshot of the machine. That an interrupt is held back is not kept: it is held back anew. */
+  save(): CompletionQueueState {
+    const { id, base, entries, interruptsEnabled, vector, head, tail, phase, unsignalled } = this;
+    const waiting = this.#waiting.map(
+      ({ sqid, sqHead, cid, status, result }) => [sqid, sqHead, cid, status, result] as const,
+    );
+    return { id, base, entries, interruptsEnabled, vector, head, tail, phase, unsignalled, waiting };
+  }
+
+  static restore(memory: GuestMemory, state: CompletionQueueState, trace?: Tracer): CompletionQueue {
+    const { id, base, entries, interruptsEnabled, vector } = state;
+    const queue = new CompletionQueue(memory, id, base, entries, interruptsEnabled, vector, trace);
+    queue.head = state.head;
+    queue.tail = state.tail;
+    queue.#phase = state.phase;
+    queue.#unsignalled = state.unsignalled;
+    for (const [sqid, sqHead, cid, status, result] of state.waiting) {
+      queue.#waiting.push({ sqid, sqHead, cid, status, result });
+    }
+    return queue;
+  }
+
+  /** How many of the completions that wait for room are of this submission queue. */
+  waitingOf(sqid: number): number {
+    return this.#waiting.reduce((count, completion) => count + Number(completion.sqid === sqid), 0);
   }
 
   #write(sqid: number, sqHead: number, cid: number, status: StatusCode, result: number): void {

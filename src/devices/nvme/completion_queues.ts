@@ -39,6 +39,11 @@ export class CompletionQueues {
     this.#list();
   }
 
+  /** Completions of a submission queue that wait for room. */
+  waitingOf(sqid: number): number {
+    return this.#io.reduce((count, queue) => count + queue.waitingOf(sqid), 0);
+  }
+
   #list(): void {
     this.#io = [...this.#byId.values()];
     this.#all = this.#admin ? [this.#admin, ...this.#io] : this.#io;

@@ -6,8 +6,10 @@ import { AsyncEvent } from "./admin/async_events.ts";
 import type { ControllerIdentity } from "./admin/identify.ts";
 import type { ShadowExtension } from "./admin/shadow_extension.ts";
 import { CompletionPoster } from "./completion_poster.ts";
+import { CompletionQueue } from "./completion_queue.ts";
 import { CompletionQueues } from "./completion_queues.ts";
 import { ControllerRegisters } from "./controller_registers.ts";
+import { CONTROLLER_STATE_VERSION, type ControllerState, checkControllerState } from "./controller_state.ts";
 import { Doorbells } from "./doorbells.ts";
 import { ControllerFaults, type FaultableController } from "./faults/controller_faults.ts";
 import { Health } from "./health.ts";
@@ -66,6 +68,7 @@ export class NvmeController {
   readonly #health: Health;
   readonly #gate: PostGate;
   readonly #now: () => number;
+  readonly #msixVectors: number;
   readonly #host: ControllerHost;
   /** Pulled out. */
   #isAbsent = false;
@@ -96,6 +99,7 @@ export class NvmeController {
     this.faults = faults;
     this.#host = host;
     this.#memory = memory;
+    this.#msixVectors = options.msixVectors;
     this.#shared = shared;
     this.#interrupts = interrupts;
     this.#submissionQueues = submissionQueues;
@@ -274,6 +278,56 @@ export class NvmeController {
   /** Milliseconds until an interrupt that is held back must come: a safe point is wanted by then. */
   get interruptDueInMs(): number {
     return Math.min(this.#interrupts.dueInMs, this.faults.dueInMs);
+  }
+
+  // --- Snapshots of the machine
+
+  /**
+   * What is under way that a snapshot could not hold, as the end of "it is busy with …"; undefined when there is nothing. While
+   * the guest stands still and safe points go on, I/O comes to its end. At safe points only.
+   */
+  get busyWith(): string | undefined {
+    const { completions } = this.#shared;
+    if (this.#isAbsent || this.faults.isArmed) return "injected faults";
+    if (this.#lifecycle.isWaiting) return "a reset or a shutdown";
+    const waitingOf = (sqid: number) => this.#completionQueues.waitingOf(sqid);
+    const ioIsQuiet = completions.length === 0 && this.#submissionQueues.isQuiet(this.#shadows, waitingOf);
+    return ioIsQuiet ? this.#admin.busyWith : "I/O commands";
+  }
+
+  /** The controller as plain data, while it is busy with nothing. */
+  save(): ControllerState {
+    return {
+      version: CONTROLLER_STATE_VERSION,
+      registers: this.#registers.save(),
+      interrupts: this.#interrupts.save(),
+      completionQueues: this.#completionQueues.io.map(queue => queue.save()),
+      submissionQueues: this.#submissionQueues.save(),
+      shadow: this.#shadows.save(),
+      admin: this.#admin.save(),
+    };
+  }
+
+  /**
+   * Puts a state into a controller that is as new, before its serving side has looked for work. The guest's memory must be
+   * as it was, too. Throws ControllerStateError, and then nothing has changed.
+   */
+  restore(state: ControllerState): void {
+    checkControllerState(state, this.#memory, this.#msixVectors);
+    const queues = this.#completionQueues;
+    this.#registers.restore(state.registers);
+    this.#interrupts.restore(state.interrupts);
+    this.#admin.restore(state.admin);
+    queues.restart(this.#admin.queue?.cq);
+    for (const saved of state.completionQueues) {
+      const queue = CompletionQueue.restore(this.#memory, saved, this.#shared.vcpuTrace);
+      queue.submissionQueues = state.submissionQueues.filter(({ cqid }) => cqid === queue.id).length;
+      queues.add(queue);
+    }
+    this.#shadows.restore(state.shadow);
+    this.#submissionQueues.restore(state.submissionQueues, sqid => queues.waitingOf(sqid));
+    this.#health.inUse = this.#admin.queue !== undefined;
+    this.#host.notifyServer();
   }
 
   // --- Injected faults

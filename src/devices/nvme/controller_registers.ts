@@ -1,3 +1,4 @@
+import type { RegistersState } from "./controller_state.ts";
 import { CAP_HIGH, CAP_LOW, ControllerStatus, PAGE_MASK, Register, VERSION } from "./spec/registers.ts";
 
 /** The registers that hold what was written to them, and CSTS (NVMe 1.4, section 3.1). What they cause is elsewhere. */
@@ -70,6 +71,20 @@ export class ControllerRegisters {
       default:
         return;
     }
+  }
+
+  /** For a snapshot of the machine. */
+  save(): RegistersState {
+    const [[asqLow, asqHigh], [acqLow, acqHigh]] = [this.#asq, this.#acq];
+    return { cc: this.cc, csts: this.csts, aqa: this.#aqa, asq: [asqLow, asqHigh], acq: [acqLow, acqHigh] };
+  }
+
+  restore({ cc, csts, aqa, asq, acq }: RegistersState): void {
+    this.cc = cc | 0;
+    this.csts = csts | 0;
+    this.#aqa = aqa & 0x0fff0fff;
+    this.#asq.set(asq);
+    this.#acq.set(acq);
   }
 
   /** Back to the initial values, as after power on. */

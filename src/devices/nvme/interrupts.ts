@@ -2,6 +2,7 @@ import { addCounter, Counter } from "../../trace/counters.ts";
 import { TraceKind, type Tracer } from "../../trace/trace_ring.ts";
 import { Coalescing } from "./coalescing.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
+import type { ControllerState } from "./controller_state.ts";
 
 /** How a controller interrupts the guest. All calls are made in the vCPU thread. */
 export interface InterruptHost {
@@ -89,6 +90,17 @@ export class Interrupts {
   #count(vector: number): void {
     addCounter(this.#counters, Counter.interrupts);
     if (this.#trace?.isOn) this.#trace.record(TraceKind.interrupt, vector);
+  }
+
+  /** For a snapshot of the machine, whose interrupt controllers remember the pin as it is. */
+  save(): ControllerState["interrupts"] {
+    return { pin: this.#pin, msix: this.#msix, mask: this.mask };
+  }
+
+  restore({ pin, msix, mask }: ControllerState["interrupts"]): void {
+    this.#pin = pin;
+    this.#msix = msix;
+    this.mask = mask & 1;
   }
 
   /** Milliseconds until the first interrupt that is held back must come; Infinity if there is none. */

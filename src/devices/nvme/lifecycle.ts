@@ -45,6 +45,12 @@ export class Lifecycle {
     return this.#resetting;
   }
 
+  /** Does a reset or a shutdown wait for the serving side? */
+  get isWaiting(): boolean {
+    const status = this.#registers.csts & ControllerStatus.SHST_MASK;
+    return this.#resetting || status === ControllerStatus.SHST_OCCURRING;
+  }
+
   /** A write to CC. */
   configure(value: number): void {
     const before = this.#registers.cc;

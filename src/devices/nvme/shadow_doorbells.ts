@@ -2,6 +2,7 @@ import { addCounter, Counter } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { type GuestMemory, isRam } from "../guest_memory.ts";
 import type { CompletionQueue } from "./completion_queue.ts";
+import type { ControllerState } from "./controller_state.ts";
 import {
   Control,
   cqShadowOffset,
@@ -101,6 +102,23 @@ export class ShadowDoorbells {
     shared.setControl(Control.SHADOW_PAGE, shadowPage);
     shared.setControl(Control.SHADOW_ENABLED, 1);
     return Status.success;
+  }
+
+  /** For a snapshot of the machine: the doorbells themselves are in guest memory. */
+  save(): ControllerState["shadow"] {
+    if (!this.enabled) return undefined;
+    const { control } = this.#shared;
+    return {
+      shadowPage: control[Control.SHADOW_PAGE] >>> 0,
+      eventIdxPage: control[Control.EVENT_IDX_PAGE] >>> 0,
+    };
+  }
+
+  restore(state: ControllerState["shadow"]): void {
+    if (!state) return;
+    this.#shared.setControl(Control.EVENT_IDX_PAGE, state.eventIdxPage | 0);
+    this.#shared.setControl(Control.SHADOW_PAGE, state.shadowPage | 0);
+    this.#shared.setControl(Control.SHADOW_ENABLED, 1);
   }
 
   /** Learns from the guest's shadows which CQ entries are free. */

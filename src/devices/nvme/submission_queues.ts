@@ -1,4 +1,6 @@
+import { MAX_IN_FLIGHT } from "../shared_device_state.ts";
 import type { CompletionQueues } from "./completion_queues.ts";
+import type { SubmissionQueueState } from "./controller_state.ts";
 import type { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, MAX_IO_QUEUES, type SharedState, SqState, SqWord } from "./shared_state.ts";
 
@@ -86,6 +88,62 @@ export class SubmissionQueues {
   #isAnnounced(qid: number, shadows: ShadowDoorbells): boolean {
     const tail = shadows.enabled ? shadows.tail(qid) : this.#shared.getSq(qid, SqWord.TAIL);
     return tail !== this.#shared.getSq(qid, SqWord.HEAD);
+  }
+
+  /**
+   * Is nothing under way but completions that wait for room, of which `waitingOf` tells how many a queue has? For snapshots.
+   * A tail that is none is nobody's to fetch, and a queue at its limit is not fetched from before the host has made room.
+   */
+  isQuiet(shadows: ShadowDoorbells, waitingOf: (qid: number) => number): boolean {
+    if (this.#deletions.size > 0) return false;
+    const shared = this.#shared;
+    const highest = shared.control[Control.HIGHEST_SQ];
+    for (let qid = 1; qid <= highest; qid++) {
+      if (shared.getSq(qid, SqWord.STATE) !== SqState.ACTIVE) continue;
+      const inFlight = shared.inFlight(qid);
+      if (inFlight !== waitingOf(qid)) return false;
+      if (this.#isAnnounced(qid, shadows) && inFlight < MAX_IN_FLIGHT - 1 && this.#isTail(qid, shadows))
+        return false;
+    }
+    return true;
+  }
+
+  #isTail(qid: number, shadows: ShadowDoorbells): boolean {
+    return !shadows.enabled || shadows.tail(qid) < this.#shared.getSq(qid, SqWord.ENTRIES);
+  }
+
+  /** For a snapshot of the machine, while it is quiet. */
+  save(): SubmissionQueueState[] {
+    const shared = this.#shared;
+    const queues: SubmissionQueueState[] = [];
+    for (let id = 1; id <= MAX_IO_QUEUES; id++) {
+      if (shared.getSq(id, SqWord.STATE) !== SqState.ACTIVE) continue;
+      queues.push({
+        id,
+        base: shared.getSq(id, SqWord.BASE) >>> 0,
+        entries: shared.getSq(id, SqWord.ENTRIES),
+        cqid: shared.getSq(id, SqWord.CQID),
+        head: shared.getSq(id, SqWord.HEAD),
+        tail: shared.getSq(id, SqWord.TAIL),
+        rungTail: shared.getSq(id, SqWord.RUNG_TAIL),
+      });
+    }
+    return queues;
+  }
+
+  /**
+   * Before the serving side has looked at the queues for the first time: until then this thread may write its words too.
+   * `waitingOf` tells how many completions of a queue were made and not posted.
+   */
+  restore(queues: readonly SubmissionQueueState[], waitingOf: (qid: number) => number): void {
+    const shared = this.#shared;
+    for (const { id, base, entries, cqid, head, tail, rungTail } of queues) {
+      this.start(id, base, entries, cqid);
+      shared.setSq(id, SqWord.HEAD, head);
+      shared.setSq(id, SqWord.TAIL, tail);
+      shared.setSq(id, SqWord.RUNG_TAIL, rungTail);
+      shared.setSq(id, SqWord.FETCHED, (shared.getSq(id, SqWord.POSTED) + waitingOf(id)) | 0);
+    }
   }
 
   /** A controller reset: the serving side takes the queues away when it adopts the new epoch. */

@@ -22,6 +22,11 @@ export class AbortCommands {
     return this.#waiting.length > 0;
   }
 
+  /** Does the serving side owe an answer, be it to a command that a reset has taken away? */
+  get isRunning(): boolean {
+    return this.#shared.getControl(Control.ABORT) !== this.#shared.getControl(Control.ABORT_ACK);
+  }
+
   /** False when there are as many as there may be. `cdw10` names the command: queue 15:0, command identifier 31:16. */
   add({ cid, cdw10 }: AdminCommand): boolean {
     if (this.#waiting.length === ABORT_LIMIT) return false;
@@ -36,7 +41,7 @@ export class AbortCommands {
   ask(): boolean {
     const shared = this.#shared;
     if (this.#isAsked || this.#waiting.length === 0) return false;
-    if (shared.getControl(Control.ABORT) !== shared.getControl(Control.ABORT_ACK)) return false;
+    if (this.isRunning) return false;
     this.#isAsked = true;
     shared.setControl(Control.ABORT_TARGET, this.#waiting[0].target | 0);
     shared.addControl(Control.ABORT);
@@ -46,9 +51,7 @@ export class AbortCommands {
   /** The Abort that the serving side has answered: whether the command was aborted. Its completion is on the ring. */
   take(): { readonly cid: number; readonly aborted: boolean } | undefined {
     const shared = this.#shared;
-    if (!this.#isAsked || shared.getControl(Control.ABORT) !== shared.getControl(Control.ABORT_ACK)) {
-      return undefined;
-    }
+    if (!this.#isAsked || this.isRunning) return undefined;
     const [{ cid }, ...rest] = this.#waiting;
     this.#waiting = rest;
     this.#isAsked = false;

@@ -2,6 +2,7 @@ import { addCounter, Counter } from "../../../trace/counters.ts";
 import type { Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
+import type { AdminState } from "../controller_state.ts";
 import type { ControllerFaults } from "../faults/controller_faults.ts";
 import { FaultEffect } from "../faults/fault_effect.ts";
 import type { Health } from "../health.ts";
@@ -15,7 +16,7 @@ import { Status, type StatusCode } from "../spec/status.ts";
 import type { PostGate } from "../stepper.ts";
 import type { SubmissionQueues } from "../submission_queues.ts";
 import type { AdminCommand, AdminResult } from "./admin_command.ts";
-import { type AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
+import { AdminQueue, type AdminServices, HostTransfer } from "./admin_queue.ts";
 import { AsyncEvent, AsyncEvents } from "./async_events.ts";
 import { ChangedNamespaces } from "./changed_namespaces.ts";
 import { type AdminCommandEntry, adminCommands } from "./commands.ts";
@@ -226,6 +227,41 @@ export class AdminExecutor implements AdminServices {
     if (!this.#queue || !this.#keepAlive.isExpired(this.#options.now)) return;
     this.errorLog.add(0, 0xffff, Status.keepAliveExpired, 0);
     this.#options.fail();
+  }
+
+  // --- Snapshots of the machine
+
+  /** What goes on that a snapshot cannot hold; undefined if nothing does. */
+  get busyWith(): string | undefined {
+    if (this.selfTest.isRunning) return "a device self-test";
+    if (this.sanitizer.isRunning) return "a Sanitize operation";
+    if (this.#deferred.areRunning || this.#queue?.hasNext) return "an admin command";
+    return undefined;
+  }
+
+  save(): AdminState {
+    return {
+      queue: this.#queue?.save(),
+      features: this.features.save(),
+      asyncEvents: this.asyncEvents.save(),
+      timestamp: this.timestamp.save(this.now()),
+      errorLog: this.errorLog.save(),
+      changedNamespaces: this.#changedNamespaces.save(),
+      temperatureReported: this.#featureEffects.temperature.reported,
+    };
+  }
+
+  /** Into an executor that is as new. */
+  restore(state: AdminState): void {
+    if (state.queue) this.#queue = AdminQueue.restore(this.memory, state.queue, this.trace);
+    this.features.restore(state.features);
+    this.asyncEvents.restore(state.asyncEvents);
+    this.timestamp.restore(state.timestamp, this.now());
+    this.errorLog.restore(state.errorLog);
+    this.#changedNamespaces.restore(state.changedNamespaces);
+    this.#featureEffects.temperature.reported = state.temperatureReported;
+    // The Keep Alive timer, if it is on, begins anew.
+    this.featuresChanged();
   }
 
   // --- AdminServices

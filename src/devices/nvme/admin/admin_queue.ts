@@ -3,6 +3,7 @@ import { TraceKind, type Tracer } from "../../../trace/trace_ring.ts";
 import type { GuestMemory } from "../../guest_memory.ts";
 import { CompletionQueue } from "../completion_queue.ts";
 import type { CompletionQueues } from "../completion_queues.ts";
+import type { AdminQueueState } from "../controller_state.ts";
 import { isTailBehind } from "../doorbells.ts";
 import type { NamespaceTable } from "../namespace_table.ts";
 import { mapPrp } from "../prp.ts";
@@ -69,7 +70,7 @@ export interface AdminServices {
 
 /** The admin queue pair (section 4.1.3). Runs in the vCPU thread, at safe points. */
 export class AdminQueue {
-  readonly cq: CompletionQueue;
+  cq: CompletionQueue;
   /** Of the submission queue: guest physical address, and number of entries. */
   readonly base: number;
   readonly entries: number;
@@ -89,6 +90,21 @@ export class AdminQueue {
     this.base = sqBase;
     this.entries = sqEntries;
     this.cq = new CompletionQueue(memory, 0, cqBase, cqEntries, true, 0, trace);
+  }
+
+  /** For a snapshot of the machine. */
+  save(): AdminQueueState {
+    const { base, entries, head, tail } = this;
+    return { base, entries, head, tail, completionQueue: this.cq.save() };
+  }
+
+  static restore(memory: GuestMemory, state: AdminQueueState, trace: Tracer): AdminQueue {
+    const { base, entries, completionQueue } = state;
+    const queue = new AdminQueue(memory, base, entries, completionQueue.base, completionQueue.entries, trace);
+    queue.cq = CompletionQueue.restore(memory, completionQueue, trace);
+    queue.#head = state.head;
+    queue.#tail = state.tail;
+    return queue;
   }
 
   get head(): number {

@@ -1,3 +1,5 @@
+import type { AsyncEventsState } from "../controller_state.ts";
+
 /** Asynchronous Event Requests that a controller holds (AERL + 1). */
 export const AER_LIMIT = 4;
 
@@ -57,6 +59,20 @@ export class AsyncEvents {
       if (event.logPage === logPage) this.#masked.delete(event.type);
     }
     this.#match();
+  }
+
+  /** For a snapshot of the machine. */
+  save(): AsyncEventsState {
+    const names = Object.entries(AsyncEvent);
+    const events = this.#events.flatMap(event => names.find(([, known]) => known === event)?.[0] ?? []);
+    return { requests: [...this.#requests], events, masked: [...this.#masked] };
+  }
+
+  restore({ requests, events, masked }: AsyncEventsState): void {
+    this.#requests.push(...requests.slice(0, AER_LIMIT).map(cid => cid & 0xffff));
+    for (const [name, event] of Object.entries(AsyncEvent))
+      if (events.includes(name)) this.#events.push(event);
+    for (const type of masked) this.#masked.add(type);
   }
 
   #match(): void {

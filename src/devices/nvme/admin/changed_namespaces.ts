@@ -29,6 +29,15 @@ export class ChangedNamespaces {
     this.#nsids.clear();
   }
 
+  /** For a snapshot of the machine: their ids. */
+  save(): number[] {
+    return [...this.#nsids];
+  }
+
+  restore(nsids: readonly number[]): void {
+    for (const nsid of nsids.slice(0, PAGE_BYTES / 4)) this.#nsids.add(nsid >>> 0);
+  }
+
   page(): Uint8Array {
     const data = new Uint8Array(PAGE_BYTES);
     const view = new DataView(data.buffer);

@@ -28,6 +28,11 @@ export class DeferredCommands {
     return this.format.isAwaited || this.aborts.isAwaited || this.namespaces.areAwaited;
   }
 
+  /** Is the serving side at one of them, be it one that nobody waits for any more? */
+  get areRunning(): boolean {
+    return this.areAwaited || this.format.isRunning || this.aborts.isRunning || this.namespaces.isRunning;
+  }
+
   /** A controller reset: nobody waits any more. */
   forget(): void {
     this.format.forget();

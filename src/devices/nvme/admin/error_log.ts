@@ -46,6 +46,19 @@ export class ErrorLog {
     this.#entries.length = Math.min(this.#entries.length, ERROR_LOG_ENTRIES);
   }
 
+  /** For a snapshot of the machine: the entries, newest first. */
+  save(): number[][] {
+    return this.#entries.map(entry => [...entry]);
+  }
+
+  restore(entries: readonly (readonly number[])[]): void {
+    for (const entry of entries.slice(0, ERROR_LOG_ENTRIES)) {
+      const bytes = new Uint8Array(ENTRY_BYTES);
+      bytes.set(entry.slice(0, ENTRY_BYTES));
+      this.#entries.push(bytes);
+    }
+  }
+
   page({ withLbas }: { readonly withLbas: boolean }): Uint8Array {
     const data = new Uint8Array(ERROR_LOG_ENTRIES * ENTRY_BYTES);
     for (const [i, entry] of this.#entries.entries()) {

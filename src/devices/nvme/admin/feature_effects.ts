@@ -17,7 +17,7 @@ export interface FeatureEffectsOptions {
 export class FeatureEffects {
   readonly #options: FeatureEffectsOptions;
   readonly #keepAlive: KeepAlive;
-  readonly #temperature = new TemperatureWatch();
+  readonly temperature = new TemperatureWatch();
 
   constructor(options: FeatureEffectsOptions, keepAlive: KeepAlive) {
     this.#options = options;
@@ -31,7 +31,7 @@ export class FeatureEffects {
     configureCoalescing(features.get(FeatureId.interruptCoalescing), features.uncoalescedVectors);
     this.#keepAlive.configure(features.get(FeatureId.keepAliveTimer), now);
     const notices = features.get(FeatureId.asyncEventConfiguration);
-    if (this.#temperature.check(features.temperatureThresholds, notices)) {
+    if (this.temperature.check(features.temperatureThresholds, notices)) {
       events.report(AsyncEvent.temperatureThreshold);
     }
   }

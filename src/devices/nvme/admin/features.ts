@@ -1,3 +1,4 @@
+import type { FeaturesState } from "../controller_state.ts";
 import { MAX_IO_QUEUES } from "../shared_state.ts";
 import { FeatureId } from "../spec/features.ts";
 import { Status, type StatusCode } from "../spec/status.ts";
@@ -95,6 +96,21 @@ export class Features {
 
   get temperatureThresholds(): TemperatureThresholds {
     return { over: this.get(FeatureId.temperatureThreshold), under: this.#underTemperature };
+  }
+
+  /** For a snapshot of the machine. */
+  save(): FeaturesState {
+    return {
+      values: [...this.#values],
+      uncoalescedVectors: [...this.uncoalescedVectors],
+      underTemperature: this.#underTemperature,
+    };
+  }
+
+  restore({ values, uncoalescedVectors, underTemperature }: FeaturesState): void {
+    for (const [id, value] of values) if (features.has(id)) this.#values.set(id, value >>> 0);
+    for (const vector of uncoalescedVectors) this.uncoalescedVectors.add(vector & 0xffff);
+    this.#underTemperature = underTemperature & 0xffff;
   }
 
   get(id: number): number {

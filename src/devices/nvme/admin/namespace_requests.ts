@@ -47,7 +47,7 @@ export class NamespaceRequests {
 
   /** The answer to the command that was waiting for it, if it has come. */
   take(): NamespaceAnswer | undefined {
-    if (this.#isRunning) return undefined;
+    if (this.isRunning) return undefined;
     const sent = this.#sent;
     this.#sent = undefined;
     const answer = sent && {
@@ -65,13 +65,13 @@ export class NamespaceRequests {
     this.#queue.length = 0;
   }
 
-  get #isRunning(): boolean {
+  get isRunning(): boolean {
     const shared = this.#shared;
     return shared.getControl(Control.NAMESPACE_REQUEST) !== shared.getControl(Control.REQUEST_ACK);
   }
 
   #sendNext(): void {
-    if (this.#sent || this.#isRunning) return;
+    if (this.#sent || this.isRunning) return;
     this.#sent = this.#queue.shift();
     if (!this.#sent) return;
     const { operation, nsid, lbaShift = 0, blocks = 0 } = this.#sent.request;

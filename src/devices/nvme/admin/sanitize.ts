@@ -60,6 +60,10 @@ export class SanitizeOperation {
     this.#shared.setControl(Control.SANITIZE_STATE, state);
   }
 
+  get isRunning(): boolean {
+    return this.#state === SanitizeState.running;
+  }
+
   /** What a command ends with that may not be executed now; undefined otherwise. */
   get refusal(): StatusCode | undefined {
     if (this.#state === SanitizeState.running) return Status.sanitizeInProgress;

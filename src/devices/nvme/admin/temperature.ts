@@ -16,12 +16,13 @@ const TEMPERATURE_NOTICES = 1 << 1;
 
 /** Says when an asynchronous event is due: as the warning comes up, or as the host asks for events while it is up. */
 export class TemperatureWatch {
-  #reported = false;
+  /** Was the warning that is up told of? */
+  reported = false;
 
   check(thresholds: TemperatureThresholds, asyncEventConfiguration: number): boolean {
     const due = isTemperatureCritical(thresholds) && (asyncEventConfiguration & TEMPERATURE_NOTICES) !== 0;
-    const isNew = due && !this.#reported;
-    this.#reported = due;
+    const isNew = due && !this.reported;
+    this.reported = due;
     return isNew;
   }
 }

@@ -1,3 +1,5 @@
+import type { TimestampState } from "../controller_state.ts";
+
 /** Bytes of the Timestamp data structure (NVMe 1.4, figure 300). */
 export const TIMESTAMP_BYTES = 8;
 const WRAP = 2n ** 48n;
@@ -21,6 +23,17 @@ export class Timestamp {
     this.#start = new DataView(data.buffer).getBigUint64(0, true) % WRAP;
     this.#since = now;
     this.#origin = SET_BY_HOST;
+  }
+
+  /** For a snapshot of the machine. The time in between does not count: the guest's clock stood. */
+  save(now: number): TimestampState {
+    return { elapsedMs: Math.max(0, now - this.#since), start: this.#start.toString(), origin: this.#origin };
+  }
+
+  restore({ elapsedMs, start, origin }: TimestampState, now: number): void {
+    this.#since = now - elapsedMs;
+    this.#start = BigInt(start) % WRAP;
+    this.#origin = origin & 0xff;
   }
 
   /** Get Features, current value. */

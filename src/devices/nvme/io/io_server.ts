@@ -83,6 +83,17 @@ export class IoServer implements AioHandler {
     this.#selfTester = new SelfTester(shared, served.active);
     this.#gate = new FetchGate(shared, options.now);
     this.#epoch = shared.getControl(Control.EPOCH);
+    this.resume();
+  }
+
+  /** Takes up queues that are there before this server has looked at any: those of a machine that goes on (a snapshot). */
+  resume(): void {
+    const shared = this.#shared;
+    for (let qid = 1; qid <= MAX_IO_QUEUES; qid++) {
+      if (shared.getSq(qid, SqWord.STATE) === SqState.ACTIVE) {
+        this.#tails.forget(qid, shared.getSq(qid, SqWord.HEAD));
+      }
+    }
   }
 
   /** Faults that are armed, or undefined while none is. */

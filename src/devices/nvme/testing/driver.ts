@@ -101,6 +101,12 @@ export interface RigOptions {
   readonly health?: HealthRecord;
 }
 
+/** What a snapshot holds. */
+export interface SavedRig {
+  readonly controller: string;
+  readonly ram: Uint8Array;
+}
+
 /** A disk of the rig: what is durable (`store`) and what goes wrong (`faults`). */
 export interface RigDisk {
   readonly info: NamespaceInfo;
@@ -207,9 +213,10 @@ export class QueuePair {
 /** Controller, serving side, disks, RAM and driver in one thread. */
 export class Rig {
   readonly memory: GuestMemory;
-  readonly shared = new SharedState();
-  readonly controller: NvmeController;
-  readonly server: IoServer;
+  shared = new SharedState();
+  controller: NvmeController;
+  server: IoServer;
+  readonly #options: RigOptions;
   readonly scheduler: ManualScheduler;
   readonly disks: readonly RigDisk[];
   readonly namespaces: MemoryNamespaces;
@@ -255,10 +262,33 @@ export class Rig {
     this.disks = disks;
     const bytes = options.ramBytes ?? RAM_BYTES;
     this.memory = createGuestMemory(new SharedArrayBuffer(bytes), 0, bytes);
-    const { memory, shared } = this;
-    if (options.health) restoreHealth(shared, options.health);
+    this.#options = options;
+    if (options.health) restoreHealth(this.shared, options.health);
     this.#shadowOpcode = options.shadowDoorbells === "google" ? 0xc0 : 0x7c;
-    this.controller = new NvmeController({
+    this.controller = this.#newController();
+    const highestNsid = options.highestNsid ?? Math.max(...disks.map(({ info }) => info.nsid));
+    this.namespaces = new MemoryNamespaces(disks, highestNsid, async info => {
+      const disk = await openDisk(info, info.nsid, scheduler);
+      this.created.push(disk);
+      return { ...disk, info };
+    });
+    this.server = this.#newServer();
+    this.ioFaults = new IoFaults({
+      counters: this.shared.counters,
+      trace: this.shared.serverTrace,
+      clock: () => this.nowMs,
+      after: (ms, callback) => scheduler.after(ms, callback),
+      stall: ms => this.stalls.push(ms),
+      use: faults => {
+        this.server.faults = faults;
+      },
+    });
+  }
+
+  #newController(): NvmeController {
+    const { memory, shared } = this;
+    const options = this.#options;
+    const controller = new NvmeController({
       memory,
       shared,
       identity: {
@@ -290,36 +320,48 @@ export class Rig {
         },
       },
     });
-    const { writeRegister } = this.controller;
-    this.controller.writeRegister = (offset, value) => {
+    const { writeRegister } = controller;
+    controller.writeRegister = (offset, value) => {
       this.inRegisterWrite = true;
-      writeRegister.call(this.controller, offset, value);
+      writeRegister.call(controller, offset, value);
       this.inRegisterWrite = false;
     };
-    const highestNsid = options.highestNsid ?? Math.max(...disks.map(({ info }) => info.nsid));
-    this.namespaces = new MemoryNamespaces(disks, highestNsid, async info => {
-      const disk = await openDisk(info, info.nsid, scheduler);
-      this.created.push(disk);
-      return { ...disk, info };
-    });
-    this.server = new IoServer({
-      memory,
-      shared,
+    return controller;
+  }
+
+  #newServer(): IoServer {
+    return new IoServer({
+      memory: this.memory,
+      shared: this.shared,
       store: this.namespaces,
-      stronglyOrderedHost: options.stronglyOrderedHost ?? true,
+      stronglyOrderedHost: this.#options.stronglyOrderedHost ?? true,
       reportBug: error => this.bugs.push(error),
       now: () => this.nowMs,
     });
-    this.ioFaults = new IoFaults({
-      counters: shared.counters,
-      trace: shared.serverTrace,
-      clock: () => this.nowMs,
-      after: (ms, callback) => scheduler.after(ms, callback),
-      stall: ms => this.stalls.push(ms),
-      use: faults => {
-        this.server.faults = faults;
-      },
-    });
+  }
+
+  // --- Snapshots
+
+  /** Stands still until the controller has come to rest, and takes its state with the guest's memory, as plain data. */
+  async save(turns = 64): Promise<SavedRig> {
+    for (let turn = 0; this.controller.busyWith !== undefined; turn++) {
+      if (turn === turns) throw new Error(`still busy with ${this.controller.busyWith}`);
+      this.controller.safePoint(true);
+      this.shared.serverNotifier.testAndClear();
+      while (this.server.ready());
+      this.controller.safePoint(true);
+      await this.scheduler.advance(0);
+    }
+    return { controller: JSON.stringify(this.controller.save()), ram: this.memory.bytes.slice() };
+  }
+
+  /** Another machine goes on in place of this one, which may have done anything since. */
+  restore(saved: SavedRig): void {
+    this.memory.bytes.set(saved.ram);
+    this.shared = new SharedState();
+    this.controller = this.#newController();
+    this.controller.restore(JSON.parse(saved.controller));
+    this.server = this.#newServer();
   }
 
   // --- Faults
