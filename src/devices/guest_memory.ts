@@ -1,6 +1,7 @@
 /**
  * Guest physical memory as a device on the bus sees it: RAM from address 0, shared with the vCPU thread. Addresses are
- * plain numbers (guest physical addresses reach at most 2^64, RAM ends far below 2^53).
+ * plain numbers (guest physical addresses reach at most 2^64, RAM ends far below 2^53). Do not keep `bytes` and `words`:
+ * where the RAM is not shared they change when the memory that it lies in grows.
  */
 export interface GuestMemory {
   readonly bytes: Uint8Array;

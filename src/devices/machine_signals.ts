@@ -1,7 +1,9 @@
 import { EventNotifier } from "../eventloop/event_notifier.ts";
+import { LocalEventNotifier } from "../eventloop/local_event_notifier.ts";
 import { counterBytes } from "../trace/counters.ts";
 import { TraceReader, Tracer, traceRingBytes } from "../trace/trace_ring.ts";
 import { Pace } from "./pace.ts";
+import { allocateShared, isShared } from "./shared_buffer.ts";
 
 /**
  * What all devices of a machine have in common, in one SharedArrayBuffer: the notifiers of the two threads, the
@@ -37,14 +39,15 @@ export class MachineSignals {
   readonly #settings: Int32Array;
 
   static create(): MachineSignals {
-    return new MachineSignals(new SharedArrayBuffer(TOTAL));
+    return new MachineSignals(allocateShared(TOTAL));
   }
 
   constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
     this.counters = new Int32Array(buffer, COUNTERS_START, counterBytes / 4);
-    this.serverNotifier = new EventNotifier(buffer, SERVER_NOTIFIER_START);
-    this.vcpuNotifier = new EventNotifier(buffer, VCPU_NOTIFIER_START);
+    const Notifier = isShared(buffer) ? EventNotifier : LocalEventNotifier;
+    this.serverNotifier = new Notifier(buffer, SERVER_NOTIFIER_START);
+    this.vcpuNotifier = new Notifier(buffer, VCPU_NOTIFIER_START);
     this.#settings = new Int32Array(buffer, SETTINGS_START, 3);
     this.pace = new Pace(buffer, PACE_START);
     // A plain load: it is asked on each event, and a record more or less does not matter.

@@ -4,6 +4,7 @@ import { counterBytes } from "../trace/counters.ts";
 import type { Tracer } from "../trace/trace_ring.ts";
 import { DmaRanges } from "./dma_ranges.ts";
 import { MachineSignals } from "./machine_signals.ts";
+import { allocateShared } from "./shared_buffer.ts";
 
 /**
  * The state of a device that two threads share, in one SharedArrayBuffer: the vCPU side (registers, posting of
@@ -118,7 +119,7 @@ function offsets({ controlWords, queues, queueWords, completionWords }: SharedLa
 }
 
 function allocate(layout: SharedLayout): SharedArrayBuffer {
-  return new SharedArrayBuffer(offsets(layout).end);
+  return allocateShared(offsets(layout).end);
 }
 
 function align64(bytes: number): number {

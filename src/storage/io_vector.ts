@@ -1,14 +1,18 @@
 /** Offset of a segment that is no memory: what is read into it is dropped. */
 export const DISCARD = Number.NEGATIVE_INFINITY;
 
+/** A memory whose bytes may come to lie in another buffer, as those of a WebAssembly memory do when it grows. */
+export interface MemorySource {
+  readonly bytes: Uint8Array;
+}
+
 /**
  * A scatter/gather list over one memory, like QEMU's QEMUIOVector: where the data of one request lies in guest RAM.
  * Filled by the device's PRP or SGL walker, read by the block cache. One vector is reused for every request, so that
  * serving I/O allocates nothing; it grows when a request has more segments than any before.
  */
 export class IoVector {
-  /** Guest RAM, from guest physical address 0. */
-  readonly memory: Uint8Array;
+  readonly #memory: MemorySource;
   #offsets: Float64Array;
   #lengths: Uint32Array;
   /** Segments in use. */
@@ -18,10 +22,15 @@ export class IoVector {
   /** Is there a segment that drops what is read into it? */
   hasDiscards = false;
 
-  constructor(memory: Uint8Array, segments: number) {
-    this.memory = memory;
+  constructor(memory: MemorySource | Uint8Array, segments: number) {
+    this.#memory = memory instanceof Uint8Array ? { bytes: memory } : memory;
     this.#offsets = new Float64Array(segments);
     this.#lengths = new Uint32Array(segments);
+  }
+
+  /** Guest RAM, from guest physical address 0. */
+  get memory(): Uint8Array {
+    return this.#memory.bytes;
   }
 
   /** Start of each segment: a byte offset into `memory`, or DISCARD. */

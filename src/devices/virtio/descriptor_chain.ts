@@ -18,8 +18,8 @@ export class DescriptorChain {
 
   constructor(memory: GuestView) {
     this.#memory = memory;
-    this.readable = new IoVector(memory.bytes, MAX_QUEUE_SIZE);
-    this.writable = new IoVector(memory.bytes, MAX_QUEUE_SIZE);
+    this.readable = new IoVector(memory, MAX_QUEUE_SIZE);
+    this.writable = new IoVector(memory, MAX_QUEUE_SIZE);
   }
 
   /** Maps the chain that starts at descriptor `head`. False if it is not one: the queue is broken then. */

@@ -12,14 +12,49 @@ export interface GuestView extends GuestMemory {
 }
 
 export function guestView(memory: GuestMemory): GuestView {
-  const { bytes, words, byteLength } = memory;
-  return {
-    bytes,
-    words,
-    byteLength,
-    halves: new Uint16Array(bytes.buffer, bytes.byteOffset, byteLength >>> 1),
-    data: new DataView(bytes.buffer, bytes.byteOffset, byteLength),
-  };
+  return new View(memory);
+}
+
+class View implements GuestView {
+  readonly #memory: GuestMemory;
+  #bytes: Uint8Array | undefined;
+  #halves: Uint16Array = new Uint16Array();
+  #data: DataView = new DataView(new ArrayBuffer());
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+  }
+
+  get byteLength(): number {
+    return this.#memory.byteLength;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#memory.bytes;
+  }
+
+  get words(): Int32Array {
+    return this.#memory.words;
+  }
+
+  get halves(): Uint16Array {
+    this.#follow();
+    return this.#halves;
+  }
+
+  get data(): DataView {
+    this.#follow();
+    return this.#data;
+  }
+
+  /** The RAM's bytes may have come to lie in another buffer. */
+  #follow(): void {
+    const { bytes, byteLength } = this.#memory;
+    if (bytes === this.#bytes) return;
+    this.#bytes = bytes;
+    this.#halves = new Uint16Array(bytes.buffer, bytes.byteOffset, byteLength >>> 1);
+    this.#data = new DataView(bytes.buffer, bytes.byteOffset, byteLength);
+  }
 }
 
 /** A sequentially consistent load of the 16-bit word at an even address. */

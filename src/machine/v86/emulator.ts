@@ -1,9 +1,10 @@
 import { V86 } from "v86";
-import { createGuestMemory, type GuestMemory } from "../../devices/guest_memory.ts";
+import type { GuestMemory } from "../../devices/guest_memory.ts";
 import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
 import { GuestClock } from "./guest_clock.ts";
-import { checkSeams, JIT_TABLE_OFFSET, type V86Cpu, type V86Emulator } from "./seams.ts";
-import { withSharedMemory, withSharedMemoryImport } from "./wasm_memory.ts";
+import { guestRam } from "./guest_ram.ts";
+import { checkSeams, type V86Cpu, type V86Emulator } from "./seams.ts";
+import { instantiateShared } from "./shared_wasm.ts";
 
 /** A kernel that the host puts into the guest's memory, as QEMU's -kernel does. */
 export interface HandedKernel {
@@ -45,11 +46,8 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   const { kernel } = options;
   const clock = new GuestClock();
   const emulator = new V86({
-    wasm_fn: async (imports: WebAssembly.Imports) => {
-      const module = await WebAssembly.compile(withSharedMemory(options.wasm));
-      const env = { ...imports.env, microtick: clock.now };
-      return (await WebAssembly.instantiate(module, { ...imports, env })).exports;
-    },
+    wasm_fn: (imports: WebAssembly.Imports) =>
+      instantiateShared(options.wasm, { ...imports, env: { ...imports.env, microtick: clock.now } }),
     memory_size: options.memoryBytes,
     vga_memory_size: 2 << 20,
     bios: { buffer: options.bios },
@@ -74,22 +72,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   checkSeams(emulator);
   clock.install(emulator);
   const { cpu } = emulator.v86;
-  shareJitMemory(cpu);
   offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
-  const { mem8 } = cpu;
-  return { v86: emulator, cpu, memory: createGuestMemory(mem8.buffer, mem8.byteOffset, mem8.length), clock };
-}
-
-/** v86's codegen_finalize, with the module's memory import made shared like the memory itself. */
-function shareJitMemory(cpu: V86Cpu): void {
-  cpu.codegen_finalize = (index, start, flags, address, length) => {
-    const module = withSharedMemoryImport(
-      new Uint8Array(cpu.wasm_memory.buffer, address >>> 0, length >>> 0),
-    );
-    void WebAssembly.instantiate(module, { e: cpu.jit_imports }).then(({ instance }) => {
-      cpu.wm.wasm_table.set(index + JIT_TABLE_OFFSET, instance.exports.f);
-      cpu.codegen_finalize_finished(index, start, flags);
-    });
-  };
+  return { v86: emulator, cpu, memory: guestRam(cpu), clock };
 }

@@ -10,22 +10,30 @@ const TMR = 128;
  */
 export class LocalApic {
   readonly #cpu: V86Cpu;
-  readonly #irr: Int32Array;
-  readonly #tmr: Int32Array;
+  readonly #base: number;
+  #irr = new Int32Array();
+  #tmr = new Int32Array();
 
   constructor(cpu: V86Cpu) {
     this.#cpu = cpu;
-    const base = cpu.get_apic_addr();
-    this.#irr = new Int32Array(cpu.wasm_memory.buffer, base + IRR, 8);
-    this.#tmr = new Int32Array(cpu.wasm_memory.buffer, base + TMR, 8);
+    this.#base = cpu.get_apic_addr();
   }
 
   /** At safe points only: the interrupt may be delivered within the call. Vectors below 16 are no interrupts. */
   request(vector: number): void {
     if (vector < 16) return;
+    this.#follow();
     const bit = 1 << (vector & 31);
     this.#irr[vector >> 5] |= bit;
     this.#tmr[vector >> 5] &= ~bit;
     this.#cpu.handle_irqs();
+  }
+
+  /** A memory that is not shared has another buffer once it has grown. */
+  #follow(): void {
+    const { buffer } = this.#cpu.wasm_memory;
+    if (this.#irr.buffer === buffer) return;
+    this.#irr = new Int32Array(buffer, this.#base + IRR, 8);
+    this.#tmr = new Int32Array(buffer, this.#base + TMR, 8);
   }
 }

@@ -29,10 +29,18 @@ export class MsixTable {
    */
   constructor(vectors: number, readControl: () => number, deliver: (vector: number) => void) {
     this.#table = new Int32Array(vectors * ENTRY_WORDS);
-    for (let i = 0; i < vectors; i++) this.#table[i * ENTRY_WORDS + ENTRY_CONTROL] = MASKED;
     this.#pending = new Int32Array((vectors + 31) >> 5);
     this.#readControl = readControl;
     this.#deliver = deliver;
+    this.reset();
+  }
+
+  /** As at power-on: all vectors are masked, none is pending. */
+  reset(): void {
+    this.#table.fill(0);
+    for (let i = ENTRY_CONTROL; i < this.#table.length; i += ENTRY_WORDS) this.#table[i] = MASKED;
+    this.#pending.fill(0);
+    this.#anyPending = false;
   }
 
   /** The capability's bytes without the pointer to the next one. Table and pending bits are in BAR 0. */

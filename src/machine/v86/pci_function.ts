@@ -1,6 +1,7 @@
 import type { ExitTimer } from "./exit_timer.ts";
 import { LocalApic } from "./local_apic.ts";
 import { MsixTable } from "./msix.ts";
+import { override } from "./override.ts";
 import { type V86Cpu, words } from "./seams.ts";
 
 /** Register accesses of a PCI function's memory BAR, at byte offsets. */
@@ -77,9 +78,13 @@ export class PciFunction {
   #mapped = -1;
   #isPresent = true;
   #underneath: readonly unknown[] = [];
+  readonly #options: PciFunctionOptions;
+  /** Put back the bus's own methods. */
+  readonly #restore: readonly (() => void)[];
 
   constructor(cpu: V86Cpu, options: PciFunctionOptions) {
     this.#cpu = cpu;
+    this.#options = options;
     this.#id = options.device << 3;
     this.#mmio = options.mmio;
     this.#exitTimer = options.exitTimer;
@@ -104,18 +109,37 @@ export class PciFunction {
     }
     const isOurs = (address: number) => ((address >>> 8) & 0xffff) === this.#id;
     const write32 = pci.pci_write32.bind(pci);
-    pci.pci_write32 = (address, value) => {
-      if (isOurs(address) && (!this.#isPresent || this.#write32(address & 0xff, value))) return;
-      write32(address, value);
-    };
     const [write16, write8] = [pci.pci_write16.bind(pci), pci.pci_write8.bind(pci)];
-    pci.pci_write16 = (address, value) => {
-      if (this.#isPresent || !isOurs(address)) write16(address, value);
-    };
-    pci.pci_write8 = (address, value) => {
-      if (this.#isPresent || !isOurs(address)) write8(address, value);
-    };
+    this.#restore = [
+      override(pci, "pci_write32", (address, value) => {
+        if (isOurs(address) && (!this.#isPresent || this.#write32(address & 0xff, value))) return;
+        write32(address, value);
+      }),
+      override(pci, "pci_write16", (address, value) => {
+        if (this.#isPresent || !isOurs(address)) write16(address, value);
+      }),
+      override(pci, "pci_write8", (address, value) => {
+        if (this.#isPresent || !isOurs(address)) write8(address, value);
+      }),
+    ];
     this.#map(initialBar(options.device));
+  }
+
+  /** The machine's reset: configuration and MSI-X table are as at power-on. */
+  reset(): void {
+    this.#space.set(new Int32Array(Uint8Array.from(configurationSpace(this.#options)).buffer));
+    this.#msix?.reset();
+    const bar = initialBar(this.#options.device);
+    if (this.#mapped !== bar) this.#map(bar);
+  }
+
+  /** Takes the function off its bus for good, and the bus is as it was. */
+  unplug(): void {
+    this.setInterruptPin(false);
+    this.setPresent(false);
+    this.#unmap();
+    this.#cpu.full_clear_tlb();
+    for (const restore of this.#restore) restore();
   }
 
   /**
@@ -195,11 +219,8 @@ export class PciFunction {
 
   #map(base: number): void {
     const cpu = this.#cpu;
-    const maps = [cpu.memory_map_read8, cpu.memory_map_write8, cpu.memory_map_read32, cpu.memory_map_write32];
-    if (this.#mapped >= 0) {
-      for (const [i, map] of maps.entries()) map[this.#mapped >>> BLOCK_BITS] = this.#underneath[i];
-    }
-    this.#underneath = maps.map(map => map[base >>> BLOCK_BITS]);
+    this.#unmap();
+    this.#underneath = this.#maps.map(map => map[base >>> BLOCK_BITS]);
     this.#mapped = base;
     const offset = (address: number) => (address >>> 0) - base;
     const enabled = () => this.#isPresent && (this.#space[COMMAND_WORD] & COMMAND_MEMORY_SPACE) !== 0;
@@ -227,6 +248,17 @@ export class PciFunction {
       },
     );
     cpu.full_clear_tlb();
+  }
+
+  #unmap(): void {
+    if (this.#mapped < 0) return;
+    for (const [i, map] of this.#maps.entries()) map[this.#mapped >>> BLOCK_BITS] = this.#underneath[i];
+    this.#mapped = -1;
+  }
+
+  get #maps(): readonly unknown[][] {
+    const cpu = this.#cpu;
+    return [cpu.memory_map_read8, cpu.memory_map_write8, cpu.memory_map_read32, cpu.memory_map_write32];
   }
 
   #read(offset: number): number {

@@ -5,6 +5,7 @@ import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { FirmwarePace } from "./firmware_pace.ts";
 import type { GuestClock } from "./guest_clock.ts";
+import { override } from "./override.ts";
 import { Pacer } from "./pacer.ts";
 import { bytes, type V86Emulator, words } from "./seams.ts";
 
@@ -43,8 +44,13 @@ export interface RunLoopOptions {
   readonly clock: GuestClock;
   /** Longest busy wait for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
-  /** The guest has halted with interrupts off, as Linux does when it is switched off: nothing will wake it. */
-  readonly onHalted: () => void;
+  /** May this thread block? A page's main thread may not. Default: true. */
+  readonly mayBlock?: boolean;
+  /**
+   * The guest has halted with interrupts off, as Linux does when it is switched off: nothing will wake it but a reset from
+   * outside. Where there is one, the loop ends then.
+   */
+  readonly onHalted?: () => void;
   /** Called now and then, at least every few milliseconds while the guest runs: terminal output, serial input. */
   readonly housekeeping: (guestIsIdle: boolean) => void;
 }
@@ -75,6 +81,8 @@ export class RunLoop {
   readonly #pacer: Pacer;
   readonly #trial = new SpinTrial();
   readonly #isDead: () => boolean;
+  /** Put back v86's own methods. */
+  readonly #restore: readonly (() => void)[];
   #ended = false;
 
   constructor(options: RunLoopOptions) {
@@ -82,14 +90,14 @@ export class RunLoop {
     const { v86 } = options.emulator;
     // The helper worker that v86 has started is not needed any more.
     v86.unregister_yield();
-    v86.register_yield = () => {};
-    v86.yield = delayMs => {
+    const restoreRegister = override(v86, "register_yield", () => {});
+    const restoreYield = override(v86, "yield", delayMs => {
       this.#delayMs = delayMs;
       if (this.#looping) return;
       // Something (a key, say) ended the guest's idling while this thread sleeps: cut the sleep short.
       if (this.#scheduled && delayMs < 1) options.notifier.set();
       else void this.#schedule();
-    };
+    });
     const { cpu } = v86;
     this.#pacer = new Pacer({
       ...options,
@@ -106,7 +114,7 @@ export class RunLoop {
     this.#isDead = () => halted[0] !== 0 && (flags[0] & EFLAGS_IF) === 0;
     const runHardwareTimers = cpu.run_hardware_timers.bind(cpu);
     const { firmwarePace } = options;
-    cpu.run_hardware_timers = (acpiEnabled, now) => {
+    const restoreTimers = override(cpu, "run_hardware_timers", (acpiEnabled, now) => {
       // v86 calls this between two stretches of guest code, about every 100,000 instructions: a safe point.
       firmwarePace.resume();
       this.#safePoint(halted[0] !== 0);
@@ -114,7 +122,22 @@ export class RunLoop {
       // The step has happened: not one stretch more.
       if (options.pace.isStanding && !this.#pacer.isFree) firmwarePace.cut();
       return runHardwareTimers(acpiEnabled, now);
-    };
+    });
+    this.#restore = [restoreTimers, restoreYield, restoreRegister];
+  }
+
+  /** Hands the guest back to v86's own loop, in which it goes on if it was running. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const restore of this.#restore) restore();
+    const { emulator, notifier, firmwarePace } = this.#options;
+    firmwarePace.resume();
+    notifier.set();
+    const { v86 } = emulator;
+    if (!v86.running) return;
+    v86.register_yield();
+    v86.yield(0, v86.tick_counter);
   }
 
   /** How long the guest and the devices can do without this thread. */
@@ -155,6 +178,7 @@ export class RunLoop {
     if (pacer.isFree) clock.release();
     else await pacer.hold({ ranMs: this.#ranMs, idleMs: () => this.#delayMs });
     this.#scheduled = false;
+    if (this.#ended) return;
     mainLoop?.dispatch();
     // A guest that polls need not run up to its next safe point to see what was served.
     if (mainLoop && firmwarePace.isOn) this.#safePoint(false);
@@ -183,7 +207,7 @@ export class RunLoop {
       this.#delayMs = 0;
       v86.do_tick();
       if (firmwarePace.resume()) this.#delayMs = 0;
-      if (!v86.running || this.#options.mainLoop?.isNotified) break;
+      if (this.#ended || !v86.running || this.#options.mainLoop?.isNotified) break;
     } while (
       this.#pacer.isFree &&
       (this.#delayMs < 1 || this.#waitHalted()) &&
@@ -191,10 +215,13 @@ export class RunLoop {
     );
     this.#ranMs = performance.now() - start;
     this.#looping = false;
+    if (this.#ended) return;
     this.#options.housekeeping(this.#delayMs >= 1);
-    if (this.#isDead()) {
+    if (this.#ended) return;
+    const { onHalted } = this.#options;
+    if (onHalted && this.#isDead()) {
       this.#ended = true;
-      this.#options.onHalted();
+      onHalted();
     } else if (v86.running) {
       void this.#schedule();
     }
@@ -227,7 +254,8 @@ export class RunLoop {
 
   /** Blocking wakes ten times faster than a turn of the event loop. True if there is something for a safe point. */
   #waitBlocking(atMostMs: number): boolean {
-    const { notifier, counters, haltPollMaxUs } = this.#options;
+    const { notifier, counters, haltPollMaxUs, mayBlock = true } = this.#options;
+    if (!mayBlock) return false;
     const start = performance.now();
     notifier.announceSleep();
     if (!this.#hasWork) notifier.waitBlocking(Math.min(atMostMs, BLOCKING_WAIT_MS));

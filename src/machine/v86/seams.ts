@@ -3,6 +3,8 @@
  * is declared here and looked for by `checkSeams` before the guest starts, so that a v86 that moved one says so.
  */
 
+import { isShared } from "../../devices/shared_buffer.ts";
+
 export type PortRead = () => number;
 
 /** v86's PCI bus. Config space is 64 little-endian words a device, indexed by device number << 3. */
@@ -32,10 +34,10 @@ export interface V86Uart {
 
 /**
  * v86's views of its state in wasm memory are proxies that make a new typed array at each access, to survive growth of
- * the memory. Ours is shared and its buffers stay valid, so `words` and `bytes` make a plain one, once.
+ * the memory. The buffers of a shared one stay valid, so `words` and `bytes` make a plain one, once.
  */
 export interface V86View {
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly length: number;
 }
@@ -103,8 +105,16 @@ export interface V86Emulator {
   serial_set_clear_to_send(port: number, status: boolean): void;
 }
 
-export const words = (view: V86View): Int32Array => new Int32Array(view.buffer, view.byteOffset, view.length);
-export const bytes = (view: V86View): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.length);
+/** Indexed access to a view of 32-bit words. Nothing but indices and `length` may be used of it. */
+export const words = (view: V86View): Int32Array =>
+  isShared(view.buffer)
+    ? new Int32Array(view.buffer, view.byteOffset, view.length)
+    : (view as unknown as Int32Array);
+/** The same for bytes. */
+export const bytes = (view: V86View): Uint8Array =>
+  isShared(view.buffer)
+    ? new Uint8Array(view.buffer, view.byteOffset, view.length)
+    : (view as unknown as Uint8Array);
 
 /** First code slot of the wasm function table that v86's JIT uses (WASM_TABLE_OFFSET in its Rust source). */
 export const JIT_TABLE_OFFSET = 1024;
@@ -130,8 +140,19 @@ const functionsOfPci = [
   "pci_write32",
 ] as const;
 
+/** What of v86's insides is used only by some. */
+export interface SeamNeeds {
+  /** Its memory is shared. */
+  readonly sharedMemory: boolean;
+  /** The machine has two serial ports that are served here. */
+  readonly serialPorts: boolean;
+}
+
 /** Throws a sentence that names all that is missing. Call it once the emulator is loaded. */
-export function checkSeams(emulator: V86Emulator): void {
+export function checkSeams(
+  emulator: V86Emulator,
+  needs: SeamNeeds = { sharedMemory: true, serialPorts: true },
+): void {
   const missing: string[] = [];
   const check = (present: boolean, name: string) => {
     if (!present) missing.push(name);
@@ -145,7 +166,8 @@ export function checkSeams(emulator: V86Emulator): void {
     check(typeof v86.constructor?.microtick === "function", "emulator.v86.constructor.microtick");
     check(typeof v86.tick_counter === "number", "emulator.v86.tick_counter");
     for (const name of ["mem8", "cr", "flags", "in_hlt"] as const) {
-      check(cpu[name]?.buffer instanceof SharedArrayBuffer && cpu[name].length > 0, `cpu.${name}`);
+      const view = cpu[name];
+      check(view?.length > 0 && (!needs.sharedMemory || isShared(view.buffer)), `cpu.${name}`);
     }
     check(Array.isArray(cpu.option_roms), "cpu.option_roms");
     check(cpu.wm?.wasm_table instanceof WebAssembly.Table, "cpu.wm.wasm_table");
@@ -162,7 +184,7 @@ export function checkSeams(emulator: V86Emulator): void {
     for (const name of functionsOfPci) {
       check(typeof cpu.devices?.pci?.[name] === "function", `cpu.devices.pci.${name}`);
     }
-    for (const uart of ["uart0", "uart1"] as const) {
+    for (const uart of needs.serialPorts ? (["uart0", "uart1"] as const) : []) {
       check(Array.isArray(cpu.devices?.[uart]?.input), `cpu.devices.${uart}.input`);
       check(typeof cpu.devices?.[uart]?.modem_control === "number", `cpu.devices.${uart}.modem_control`);
     }
@@ -170,7 +192,7 @@ export function checkSeams(emulator: V86Emulator): void {
   if (missing.length > 0) {
     throw new Error(
       `This version of v86 lacks what Doorbell relies on: ${missing.join(", ")}. ` +
-        "Install the version that package.json pins, or adapt src/machine/v86/seams.ts to the new one.",
+        "Install the version that package.json names, or adapt src/machine/v86/seams.ts to the new one.",
     );
   }
 }

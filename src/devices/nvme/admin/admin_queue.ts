@@ -157,7 +157,7 @@ export class HostTransfer {
 
   constructor(memory: GuestMemory, wrote: (start: number, end: number) => void) {
     this.#memory = memory;
-    this.#vector = new IoVector(memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
+    this.#vector = new IoVector(memory, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
     this.#wrote = wrote;
   }
 

@@ -56,7 +56,7 @@ export class CommandRunner implements IoServices {
     this.#shared = shared;
     this.namespaces = served.active;
     this.uncorrectable = served.uncorrectable;
-    this.vector = new IoVector(memory.bytes, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
+    this.vector = new IoVector(memory, MAX_TRANSFER_BYTES / PAGE_BYTES + 1);
   }
 
   // --- IoServices

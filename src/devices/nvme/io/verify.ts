@@ -34,7 +34,7 @@ async function verifyPieces(
 ): Promise<StatusCode> {
   const start = byteOffset(request, namespace);
   const end = start + byteLength(request, namespace);
-  const nowhere = new IoVector(services.memory.bytes, 1);
+  const nowhere = new IoVector(services.memory, 1);
   for (let at = start; at < end; at += nowhere.byteLength) {
     nowhere.clear();
     nowhere.addDiscard(Math.min(MAX_TRANSFER_BYTES, end - at));
