@@ -4,6 +4,7 @@ import { IoFaults } from "../devices/nvme/faults/io_faults.ts";
 import type { ArmedRule, FaultReport, FaultRule, FiredFault } from "../devices/nvme/faults/rules.ts";
 import type { IoServer } from "../devices/nvme/io/io_server.ts";
 import type { ListedFault, MachineFaults } from "./api.ts";
+import { mayBlock, spin } from "./may_block.ts";
 import type { FaultApi } from "./protocol.ts";
 import type { DeviceStates } from "./servers.ts";
 import type { Connected } from "./workers.ts";
@@ -21,7 +22,7 @@ export function ioFaultsOf(server: IoServer, { signals, nvme }: DeviceStates): I
       const timer = setTimeout(callback, ms);
       return () => clearTimeout(timer);
     },
-    stall: ms => signals.stall(ms),
+    stall: ms => (mayBlock() ? signals.stall(ms) : spin(ms)),
     use: faults => {
       server.faults = faults;
     },
@@ -37,9 +38,12 @@ export function mergeReports(reports: readonly FaultReport[]): FaultReport {
   return { counts, fired: reports.flatMap(({ fired }) => fired).sort((a, b) => a.at - b.at) };
 }
 
+/** A thread that has a part of the controller. */
+export type FaultThread = Pick<Connected<FaultApi>, "answer"> & { readonly api: FaultApi };
+
 export interface FaultInjectionOptions {
-  /** The workers of the running machine. Throws if it does not run. */
-  readonly workers: () => Promise<readonly Connected<FaultApi>[]>;
+  /** The threads of the running machine. Throws if it does not run. */
+  readonly workers: () => Promise<readonly FaultThread[]>;
   /** Ends stand-stills of threads. */
   readonly cutStalls: () => void;
   readonly changed: (armed: readonly ArmedRule[]) => void;

@@ -29,6 +29,7 @@ import { blockadeOf, ownersOf } from "./ownership.ts";
 import type { GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
 import { listenToGuest, type SerialLines } from "./serial_lines.ts";
 import { SlowMotion } from "./slow_motion.ts";
+import { isStronglyOrderedHost } from "./strongly_ordered.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectVcpu } from "./workers.ts";
 
@@ -505,13 +506,4 @@ class WorkerMachine implements Machine {
   #emit<E extends keyof MachineEvents>(event: E, ...args: Parameters<MachineEvents[E]>): void {
     this.#events.emit(event, ...args);
   }
-}
-
-/** Does this host show stores to other threads in program order, as x86 does? Where the browser does not say: no. */
-async function isStronglyOrderedHost(): Promise<boolean> {
-  const { userAgentData } = navigator as unknown as {
-    userAgentData?: { getHighEntropyValues(hints: string[]): Promise<{ architecture?: string }> };
-  };
-  const values = await userAgentData?.getHighEntropyValues(["architecture"]).catch(() => undefined);
-  return values?.architecture === "x86";
 }

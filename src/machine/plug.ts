@@ -20,17 +20,26 @@ export const NVME_DEVICE = 0x0e;
 const VIRTIO_DEVICE = 0x0f;
 
 export interface Board {
-  readonly emulator: Emulator;
-  readonly config: VcpuWorkerConfig;
+  readonly emulator: Pick<Emulator, "cpu" | "memory" | "clock">;
+  readonly config: Pick<VcpuWorkerConfig, "shadowDoorbells" | "interrupts" | "disks">;
   readonly states: DeviceStates;
   readonly firmwarePace: FirmwarePace;
+}
+
+/** A device that is on the bus. */
+export interface Plugged {
+  readonly device: SafePointDevice;
+  /** The machine's own reset. */
+  reset(): void;
+  /** Takes it out, for good. */
+  unplug(): void;
 }
 
 /** `notifyServer` is called when there is something for the device's serving side. */
 export function plugNvme(
   board: Board,
   notifyServer: () => void,
-): { readonly device: SafePointDevice; readonly faults: ControllerFaults } {
+): Plugged & { readonly faults: ControllerFaults } {
   const { emulator, config, states } = board;
   const { memory } = emulator;
   const identity = controllerIdentity(config.shadowDoorbells);
@@ -59,11 +68,11 @@ export function plugNvme(
     mmio: controller,
     msixVectors,
   });
-  return { device: withMasks(controller, pci), faults: controller.faults };
+  return { ...pluggedIn(controller, pci), faults: controller.faults };
 }
 
 /** Undefined in a machine without a virtio device. */
-export function plugVirtio(board: Board, notifyServer: () => void): SafePointDevice | undefined {
+export function plugVirtio(board: Board, notifyServer: () => void): Plugged | undefined {
   const { emulator, config, states } = board;
   const info = config.disks.find(({ virtio }) => virtio)?.virtio;
   if (!info || !states.virtio) return undefined;
@@ -90,7 +99,7 @@ export function plugVirtio(board: Board, notifyServer: () => void): SafePointDev
     msixVectors: config.interrupts === "msix" ? MSIX_VECTORS : 0,
     capabilities: device.pciCapabilities(),
   });
-  return withMasks(device, pci);
+  return pluggedIn(device, pci);
 }
 
 /** One for configuration changes and one for each queue: SCSI has three. */
@@ -125,6 +134,21 @@ function deviceHost({ emulator: { cpu } }: Board, pci: LateFunction) {
     msixEnabled: () => pci.plugged?.msixEnabled ?? false,
     raiseVector: (vector: number) => pci.plugged?.raiseVector(vector),
     memoryWritten: (start: number, end: number) => cpu.jit_dirty_cache(start, end),
+  };
+}
+
+function pluggedIn(device: SafePointDevice & { reset(): void }, pci: LateFunction): Plugged {
+  const reset = () => {
+    device.reset();
+    pci.plugged?.reset();
+  };
+  return {
+    device: withMasks(device, pci),
+    reset,
+    unplug() {
+      reset();
+      pci.plugged?.unplug();
+    },
   };
 }
 

@@ -45,11 +45,14 @@ export function abandon({ nvme, virtio }: DeviceStates): void {
   virtio?.addControl(CommonControl.EPOCH);
 }
 
+/** What the devices stand on. */
+export type ServedDisks = Pick<DiskSet, "namespaces" | "virtioDisk">;
+
 /** Makes the serving sides, in the thread that has the disks. */
 export function createServers(
   { nvme, virtio }: DeviceStates,
   memory: GuestMemory,
-  disks: DiskSet,
+  disks: ServedDisks,
   stronglyOrderedHost: boolean,
 ): DeviceServers {
   const common = { memory, stronglyOrderedHost, reportBug };

@@ -59,7 +59,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const board = { emulator, config, states, firmwarePace };
     const virtio = plugVirtio(board, notifierOf(servers?.virtio));
     const nvme = plugNvme(board, notifierOf(servers?.nvme));
-    const devices = [nvme.device, ...(virtio ? [virtio] : [])];
+    const devices = [nvme.device, ...(virtio ? [virtio.device] : [])];
     this.#faults = [nvme.faults, ...(servers ? [ioFaultsOf(servers.nvme, states)] : [])];
 
     const serialPorts = config.serialPorts.map((port, index) => {

@@ -80,7 +80,7 @@ export function unpackRecords(words: Float64Array): TraceRecord[] {
   });
 }
 
-/** Reads what perfettoFile() (src/app/timing/export.ts) has written. Throws SavedTraceError, and nothing else. */
+/** Reads what traceJson() (src/devices/nvme/trace_files.ts) has written. Throws SavedTraceError, and nothing else. */
 export function readSavedTrace(text: string): SavedTrace {
   let file: unknown;
   try {

@@ -2,17 +2,19 @@
  * The timing view: where the time of each command goes. It traces from the moment that it is opened; latencies as a
  * histogram and a heat map, the latest commands phase by phase, where on the disk they went, and all of it as a file.
  */
+
 import { commandName } from "../../devices/nvme/spec/decode.ts";
+import { csv, fioLog, traceJson } from "../../devices/nvme/trace_files.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
 import { drawEvery, LOOK_MS } from "../frames.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
-import { csv, fioLog, saveAs, traceJson } from "./export.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
 import { matches, Recording, type SpanFilter } from "./recording.ts";
+import { saveAs } from "./save_as.ts";
 import { makeTimeCharts } from "./time_charts.ts";
 
 const DRAW_MS = 250;

@@ -47,6 +47,8 @@ export interface V86Cpu {
   readonly wasm_memory: WebAssembly.Memory;
   /** Control registers, 32-bit words; CR0 bit 31 is paging. */
   readonly cr: V86View;
+  /** One byte: the machine has ACPI, and with it a local APIC. */
+  readonly acpi_enabled: V86View;
   /** EFLAGS, a 32-bit word; bit 9 is IF. */
   readonly flags: V86View;
   /** One byte: the guest is halted. */
@@ -165,7 +167,7 @@ export function checkSeams(
     for (const name of functionsOfCpu) check(typeof cpu[name] === "function", `cpu.${name}`);
     check(typeof v86.constructor?.microtick === "function", "emulator.v86.constructor.microtick");
     check(typeof v86.tick_counter === "number", "emulator.v86.tick_counter");
-    for (const name of ["mem8", "cr", "flags", "in_hlt"] as const) {
+    for (const name of ["mem8", "cr", "flags", "in_hlt", "acpi_enabled"] as const) {
       const view = cpu[name];
       check(view?.length > 0 && (!needs.sharedMemory || isShared(view.buffer)), `cpu.${name}`);
     }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { TraceEvent } from "../../trace/chrome_trace.ts";
+import { type CommandSpan, CommandSpans } from "../../trace/command_spans.ts";
 import { MAX_SAVED_RECORDS, MAX_TRACE_BYTES, readSavedTrace } from "../../trace/saved_trace.ts";
 import { nestingProblem } from "../../trace/testing/nesting.ts";
 import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
-import { csv, fioLog, traceJson } from "./export.ts";
-import { Recording } from "./recording.ts";
+import { csv, fioLog, traceJson } from "./trace_files.ts";
 
 const about = {
   savedAt: "2026-11-24T12:00:00.000Z",
@@ -38,7 +38,7 @@ const records = [
   ...command(3_000, 0, 1, 0, 1),
   ...command(4_000, 6, 1, 0, 1, 0),
 ];
-const spans = () => new Recording().add(records);
+const spans = () => joined(records);
 
 describe("fio's log", () => {
   it("has the reads and writes of the I/O queues, in fio's units", () => {
@@ -63,7 +63,7 @@ describe("the trace as JSON", () => {
     const text = traceJson(wrapping, about);
     const read = readSavedTrace(text);
     expect(read.records.map(({ time }) => time)).toEqual([0, 5, 20, 30, 38, 100, 105, 120, 130, 138]);
-    expect(new Recording().add(read.records)).toHaveLength(2);
+    expect(joined(read.records)).toHaveLength(2);
     const { traceEvents } = JSON.parse(text) as { traceEvents: TraceEvent[] };
     expect(nestingProblem(traceEvents)).toBeUndefined();
     expect(traceEvents.filter(({ ph, name }) => ph === "b" && name === "Read")).toHaveLength(1);
@@ -78,3 +78,10 @@ describe("the trace as JSON", () => {
     expect(perRecord * MAX_SAVED_RECORDS).toBeLessThan(MAX_TRACE_BYTES);
   });
 });
+
+function joined(records: readonly TraceRecord[]): readonly CommandSpan[] {
+  const spans: CommandSpan[] = [];
+  const join = new CommandSpans(span => spans.push(span));
+  for (const record of records) join.add(record);
+  return spans;
+}

@@ -1,11 +1,12 @@
 /** A recording as a file for other tools. */
-import { commandName } from "../../devices/nvme/spec/decode.ts";
-import { NvmOpcode } from "../../devices/nvme/spec/opcodes.ts";
+
 import { chromeTrace } from "../../trace/chrome_trace.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { type SavedNamespace, savedTrace, type TraceAbout } from "../../trace/saved_trace.ts";
 import { straighten } from "../../trace/straighten.ts";
 import type { TraceRecord } from "../../trace/trace_ring.ts";
+import { commandName } from "./spec/decode.ts";
+import { NvmOpcode } from "./spec/opcodes.ts";
 
 /** For ui.perfetto.dev, chrome://tracing, and to be played here again: JSON. */
 export function traceJson(records: readonly TraceRecord[], about: TraceAbout): string {
@@ -59,15 +60,4 @@ export function fioLog(spans: readonly CommandSpan[], namespaces: readonly Saved
     return [[ms, latencyOf(span) * 1000, direction, blocks * lbaBytes, lba * lbaBytes, 0].join(", ")];
   });
   return lines.map(line => `${line}\n`).join("");
-}
-
-/** Lets the browser save it. */
-export function saveAs(blob: Blob, name: string): void {
-  const url = URL.createObjectURL(blob);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has its own hold on the data by then.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
