@@ -15,7 +15,7 @@ export default defineConfig({
   expect: { timeout: 15_000 },
   reporter: [["list"], ["json", { outputFile: "test-results/e2e.json" }]],
   outputDir: "test-results/e2e",
-  use: { baseURL: `http://localhost:${PORT}` },
+  use: { baseURL: `http://localhost:${PORT}`, serviceWorkers: "block" },
   webServer: {
     command: `npx vite build && npx vite preview --port ${PORT} --strictPort --host localhost`,
     url: `http://localhost:${PORT}`,

@@ -2,12 +2,9 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
-
-/** SharedArrayBuffer exists only on cross-origin isolated pages: every server of ours must send these two. */
-const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
+import { offlinePage } from "./scripts/build/offline_page.ts";
+import { manifestQuery, policyHash, preloadScript } from "./scripts/build/preloads.ts";
+import { contentSecurityPolicy, isolationHeaders } from "./src/offline/policy.ts";
 
 /**
  * `import url from "./file?gzip"` gives the URL of a gzipped copy of the file, so that it is a small download from
@@ -43,11 +40,19 @@ function gzippedAssets(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [gzippedAssets()],
+  // Every URL is relative: the page can be put into any folder of a host.
+  base: "./",
+  plugins: [gzippedAssets(), offlinePage()],
+  define: { "import.meta.env.VITE_IMAGES_QUERY": JSON.stringify(manifestQuery()) },
   // Found here at the first start of the development server, not in the middle of it (which would reload the page).
   optimizeDeps: { include: ["comlink", "idb-keyval", "@xterm/xterm", "@xterm/addon-fit", "v86"] },
-  server: { headers: isolation },
-  preview: { headers: isolation },
+  server: { headers: isolationHeaders },
+  preview: {
+    headers: {
+      ...isolationHeaders,
+      "Content-Security-Policy": contentSecurityPolicy(policyHash(preloadScript())),
+    },
+  },
   worker: { format: "es", plugins: () => [gzippedAssets()] },
   build: { target: "es2022", chunkSizeWarningLimit: 700 },
 });

@@ -16,6 +16,8 @@ import {
 export class PersistentBrowser {
   readonly profile = mkdtempSync(join(tmpdir(), "doorbell-e2e-"));
   readonly baseUrl: string;
+  /** Off by default: it answers in the server's place, and works when the page has booted. */
+  serviceWorkers: "allow" | "block" = "block";
   #context: BrowserContext | undefined;
 
   constructor(baseUrl: string) {
@@ -29,6 +31,7 @@ export class PersistentBrowser {
       headless: true,
       baseURL: this.baseUrl,
       viewport,
+      serviceWorkers: this.serviceWorkers,
     });
     const page = await this.#context.newPage();
     await page.goto(path);

@@ -99,7 +99,11 @@ const wanted = process.argv.slice(2);
 const server = await servePage();
 const profile = mkdtempSync(join(tmpdir(), "doorbell-screenshots-"));
 mkdirSync(folder, { recursive: true });
-const context = await chromium.launchPersistentContext(profile, { ...chromiumLaunch, viewport: desktop });
+const context = await chromium.launchPersistentContext(profile, {
+  ...chromiumLaunch,
+  viewport: desktop,
+  serviceWorkers: "block",
+});
 try {
   const tab = context.pages()[0] ?? (await context.newPage());
   await tab.goto(server.address);

@@ -7,6 +7,7 @@
  */
 import type { BootStageTiming, DiskAccess, DiskOwner, ExecResult, Machine } from "../machine/api.ts";
 import type { CounterName } from "../trace/counters.ts";
+import type { OfflineStatus } from "./offline/offline.ts";
 import type { TerminalView } from "./terminal/terminal.ts";
 
 export interface Automation
@@ -41,6 +42,8 @@ export interface Automation
   bootStages(): readonly BootStageTiming[];
   /** Throws away what was written, without asking; resolves when the shell prompt is back. */
   resetDisks(which: "system" | "scratch" | "all"): Promise<void>;
+  /** Settles once it is clear whether the page, after its first boot, could be kept in the browser to start without a network. */
+  readonly offline: Promise<OfflineStatus>;
   /** What the terminal holds, scrollback included. */
   terminalText(): string;
 }
@@ -52,8 +55,13 @@ declare global {
 }
 
 /** Makes the handle. Getters, as `ready`, `state` and `rescue` change with each boot. */
-export function makeAutomation(machine: Machine, terminal: TerminalView): Automation {
+export function makeAutomation(
+  machine: Machine,
+  terminal: TerminalView,
+  offline: Promise<OfflineStatus>,
+): Automation {
   return {
+    offline,
     get ready() {
       return machine.ready;
     },

@@ -5,13 +5,15 @@
 import type { Machine, MachineSettings } from "../machine/api.ts";
 import { createMachine } from "../machine/machine.ts";
 import { element, slot } from "./dom.ts";
+import { holdVersion } from "./offline/own_version.ts";
 import { browserFeatures, missingRequirement } from "./requirements.ts";
 import { parseSettings } from "./settings.ts";
 
+holdVersion();
 const missing = missingRequirement(browserFeatures());
 if (new URLSearchParams(location.search).has("trace")) await showTrace();
 else if (missing === undefined) await run();
-else explain(missing);
+else if (crossOriginIsolated || !(await reloadIsolated())) explain(missing);
 
 async function run(): Promise<void> {
   const { settings, notices } = parseSettings(location.search);
@@ -20,6 +22,11 @@ async function run(): Promise<void> {
   machine.start().catch(() => {});
   const { mountPage } = await import("./page.ts");
   mountPage(machine, notices);
+}
+
+/** True if the page is about to be loaded again, with what was missing. */
+async function reloadIsolated(): Promise<boolean> {
+  return (await import("./offline/isolate.ts")).reloadIsolated();
 }
 
 /** No machine: it works in browsers, and beside tabs, with which none could start. */

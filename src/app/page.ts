@@ -10,6 +10,7 @@ import { slot } from "./dom.ts";
 import { openHelp } from "./help/help.ts";
 import { makeSplit, type Split } from "./layout/split.ts";
 import { mountNotices } from "./notices/notices.ts";
+import { startOffline } from "./offline/start.ts";
 import { mountStatus } from "./status/status.ts";
 import { mountTerminal } from "./terminal/terminal.ts";
 
@@ -18,12 +19,17 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   const notices = mountNotices(slot("notices"));
   for (const message of messages) notices.notice(message);
 
+  const offline = startOffline(machine, notices);
+
   let toolbar: Toolbar | undefined;
   const terminal = mountTerminal(slot("terminal"), machine, () => toolbar?.focus());
-  const actions = makeActions(machine, { restarting: () => terminal.focus(), failed: notices.notice });
+  const actions = makeActions(machine, {
+    restarting: () => terminal.focus(),
+    failed: message => notices.notice(message),
+  });
   const split = makeSplit(slot("main"), isOpen => toolbar?.showPanelOpen(isOpen));
   toolbar = mountToolbar(slot("toolbar"), actions, {
-    help: () => openHelp(terminal),
+    help: () => openHelp(terminal, offline),
     disks: () => void openDisks(),
     panel: () => (split.isOpen ? split.close() : void openPanel(split, machine)),
     back: () => terminal.focus(),
@@ -32,7 +38,7 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   /** Fetched when it is first wanted. */
   const openDisks = async () => {
     const { makeDisksDialog } = await import("./disks/disks_dialog.ts");
-    disks ??= makeDisksDialog(machine, notices.notice);
+    disks ??= makeDisksDialog(machine, message => notices.notice(message));
     disks.open();
   };
   mountBoot(slot("boot"), slot("boot-stages"), machine);
@@ -45,7 +51,7 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
 
   // An address that carries what to measure: to be looked at, and started by hand.
   if (new URLSearchParams(location.search).has("bench")) void openPanel(split, machine, "benchmark");
-  window.doorbell = makeAutomation(machine, terminal);
+  window.doorbell = makeAutomation(machine, terminal, offline);
   focusUnlessBusy(() => terminal.focus());
 }
 

@@ -24,6 +24,8 @@ export class Browser {
       this.#context = await chromium.launchPersistentContext(this.#profile, {
         ...chromiumLaunch,
         headless: true,
+        // It would download and hash beside what is measured.
+        serviceWorkers: "block",
       });
       // Behind Playwright's own action, which ends the browser: a living one would write its profile anew.
       this.#forget();

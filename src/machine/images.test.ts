@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { afterEach, expect, it, vi } from "vitest";
 import { type ImageName, ImageStore } from "./images.ts";
 
-const BASE = new URL("http://test.invalid/images/");
+const MANIFEST = new URL("http://test.invalid/images/manifest.json?00112233");
 const DATA = new Uint8Array(50_000).map((_, i) => i * 7);
 const GZIPPED = gzipSync(DATA);
 const KERNEL = Uint8Array.of(1, 2, 3, 4);
@@ -33,6 +33,7 @@ function serve(options: {
     size: DATA.length,
     encoding,
     encodedSize: encoding === "gzip" ? GZIPPED.length : DATA.length,
+    encodedSha256: "a".repeat(64),
   };
   const kernel = { ...entry, path: "kernel", sha256: sha256Of(KERNEL), encoding: "identity" };
   const files = {
@@ -45,19 +46,21 @@ function serve(options: {
     ["/images/kernel", { body: KERNEL }],
   ]);
   const requests: string[] = [];
+  const queries: string[] = [];
   vi.stubGlobal("fetch", async (url: URL) => {
     requests.push(url.pathname);
+    queries.push(url.search);
     const answer = served.get(url.pathname);
     if (!answer) throw new TypeError("Failed to fetch");
     return new Response(answer.body, { status: answer.status ?? 200 });
   });
-  return { requests, served };
+  return { requests, queries, served };
 }
 
 afterEach(() => vi.unstubAllGlobals());
 
 const open = (progress: [number, number][] = []) =>
-  ImageStore.open(BASE, (...step) => void progress.push(step));
+  ImageStore.open(MANIFEST, (...step) => void progress.push(step));
 
 it.each([
   ["as it is", {}],
@@ -110,6 +113,12 @@ it("fetches once, and again after a failure or forget()", async () => {
   store.forget("rootfs");
   await store.get("rootfs");
   expect(requests).toHaveLength(4);
+});
+
+it("asks for each image by its hash", async () => {
+  const { queries } = serve({});
+  await (await open()).get("rootfs");
+  expect(queries).toEqual(["?00112233", `?${"a".repeat(16)}`]);
 });
 
 it("says what is wrong when the server is gone, or the manifest is of another version", async () => {

@@ -1,3 +1,4 @@
+import { hashInUrl } from "../offline/version.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 
 /** The images that a machine boots from, as public/images/manifest.json lists them. */
@@ -12,6 +13,8 @@ interface ImageEntry {
   readonly size: number;
   readonly encoding: "identity" | "gzip";
   readonly encodedSize: number;
+  /** Of the file as it is. */
+  readonly encodedSha256: string;
 }
 
 export interface ImageManifest {
@@ -25,21 +28,20 @@ export type ImageProgress = (loaded: number, total: number) => void;
 /** Fetches images and checks them against the manifest: what does not match its SHA-256 is never booted. */
 export class ImageStore {
   readonly manifest: ImageManifest;
-  readonly #base: URL;
+  readonly #url: URL;
   readonly #onProgress: ImageProgress;
   readonly #images = new Map<ImageName, Promise<ArrayBuffer>>();
   #loaded = 0;
   #total = 0;
 
-  private constructor(base: URL, manifest: ImageManifest, onProgress: ImageProgress) {
-    this.#base = base;
+  private constructor(url: URL, manifest: ImageManifest, onProgress: ImageProgress) {
+    this.#url = url;
     this.manifest = manifest;
     this.#onProgress = onProgress;
   }
 
-  /** `base` is the URL of the folder with the manifest, ending in a slash. */
-  static async open(base: URL, onProgress: ImageProgress): Promise<ImageStore> {
-    const url = new URL("manifest.json", base);
+  /** `url` is the manifest's; the images are beside it. */
+  static async open(url: URL, onProgress: ImageProgress): Promise<ImageStore> {
     const response = await fetchOk(url);
     const manifest = (await response.json()) as ImageManifest & { readonly version: number };
     if (manifest.version !== 1) {
@@ -47,7 +49,7 @@ export class ImageStore {
         `${url.pathname} has version ${manifest.version}; this page knows version 1. Reload the page.`,
       );
     }
-    return new ImageStore(base, manifest, onProgress);
+    return new ImageStore(url, manifest, onProgress);
   }
 
   /** The decoded, verified bytes. Fetched once; later calls answer from memory. */
@@ -68,7 +70,8 @@ export class ImageStore {
   }
 
   async #fetch(entry: ImageEntry): Promise<ArrayBuffer> {
-    const url = new URL(entry.path, this.#base);
+    // With its hash: no cache on the way, and no newer version of the page, can have another image under that URL.
+    const url = new URL(`${entry.path}?${hashInUrl(entry.encodedSha256)}`, this.#url);
     this.#total += entry.encodedSize;
     const response = await fetchOk(url);
     const received = new Uint8Array(await new Response(this.#counted(response, entry)).arrayBuffer());

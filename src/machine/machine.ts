@@ -34,6 +34,8 @@ import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
+/** The hash of the manifest, from the build: a running page never meets the images of another version. */
+const IMAGES_QUERY: string = import.meta.env.VITE_IMAGES_QUERY ?? "";
 /**
  * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
@@ -360,7 +362,7 @@ class WorkerMachine implements Machine {
 
   #openImages(): Promise<ImageStore> {
     this.#images ??= ImageStore.open(
-      new URL(`${import.meta.env.BASE_URL}images/`, location.href),
+      new URL(`${import.meta.env.BASE_URL}images/manifest.json${IMAGES_QUERY}`, location.href),
       (loaded, total) => this.#life.timeline.progress("images", loaded, total),
     );
     // A failed start may be tried again.

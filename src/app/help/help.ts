@@ -1,6 +1,7 @@
 /** "What am I looking at?" */
 import { openDialog } from "../controls/dialog.ts";
-import { element } from "../dom.ts";
+import { element, setText } from "../dom.ts";
+import type { OfflineStatus } from "../offline/offline.ts";
 import { terms } from "../status/terms.ts";
 import type { TerminalView } from "../terminal/terminal.ts";
 
@@ -34,8 +35,10 @@ const figures: readonly (readonly [string, keyof typeof terms])[] = [
   ["storage", "storage"],
 ];
 
-/** Opens the help. */
-export function openHelp(terminal: TerminalView): void {
+/** Opens the help. `offline` is what became of keeping the page in the browser. */
+export function openHelp(terminal: TerminalView, offline: Promise<OfflineStatus>): void {
+  const kept = element("p", { class: "explanation" }, "This page is being saved in your browser…");
+  void offline.then(({ detail }) => setText(kept, detail));
   const close = element("button", { value: "close", autofocus: true }, "Close");
   const dialog = openDialog("What am I looking at?", [
     element(
@@ -91,6 +94,7 @@ export function openHelp(terminal: TerminalView): void {
       " pastes.",
     ),
     screenReaderChoice(terminal),
+    kept,
     element("p", { class: "explanation" }, "More, with the source: README.md in Doorbell’s repository."),
     element("div", { class: "buttons" }, close),
   ]);

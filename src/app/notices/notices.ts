@@ -3,7 +3,7 @@ import type { Machine, Speed } from "../../machine/api.ts";
 import type { Actions } from "../controls/actions.ts";
 import { button, type Dispose, element } from "../dom.ts";
 
-interface BannerAction {
+export interface BannerAction {
   readonly label: string;
   readonly run: () => void;
 }
@@ -25,8 +25,8 @@ const slowBootMs = 60_000;
 const icons = { information: "ℹ", warning: "▲", error: "✕" } as const;
 
 export interface Notices {
-  /** A sentence that stays until it is dismissed. */
-  notice(message: string): void;
+  /** A sentence that stays until it is dismissed, and what can be done about it. */
+  notice(message: string, action?: BannerAction): void;
   /** Follows a machine's state and notices. */
   watch(machine: Machine, actions: Actions): Dispose;
 }
@@ -47,12 +47,16 @@ export function mountNotices(el: HTMLElement): Notices {
     const index = shown.findIndex(entry => entry.node === node);
     if (index >= 0) shown.splice(index, 1);
   };
-  const notice = (message: string) => {
+  const notice = (message: string, action?: BannerAction) => {
     // The reason of a failure comes as a notice and as the state's detail: once is enough.
     if (stateMessage.includes(message) || shown.some(entry => entry.message === message)) return;
-    const node: HTMLElement = draw({ message, severity: "information", dismissible: true }, () =>
-      remove(node),
-    );
+    const banner: Banner = {
+      message,
+      severity: "information",
+      dismissible: true,
+      ...(action && { actions: [action] }),
+    };
+    const node: HTMLElement = draw(banner, () => remove(node));
     shown.push({ message, node });
     el.append(node);
     if (shown.length > maxNotices) remove(shown[0].node);
@@ -111,7 +115,7 @@ export function mountNotices(el: HTMLElement): Notices {
         slowTimer = window.setTimeout(() => showState(slowBanner(actions)), slowBootMs);
       };
       const off = [
-        machine.on("notice", notice),
+        machine.on("notice", message => notice(message)),
         machine.on("unsaved", reason =>
           showUnsaved(reason === undefined ? savedBanner(actions) : unsavedBanner(reason)),
         ),

@@ -1,5 +1,7 @@
 /** `?trace`: the views without a machine, for a saved trace. Nothing boots, and no disk is touched. */
 import { element, slot } from "../dom.ts";
+import { mountNotices } from "../notices/notices.ts";
+import { startOfflineAlone } from "../offline/start.ts";
 import { makeTabs } from "../panel/tabs.ts";
 import { mountQueues } from "../queues/queues.ts";
 import { mountTiming } from "../timing/timing.ts";
@@ -51,6 +53,7 @@ export function mountTracePage(): void {
   );
   main.replaceChildren(page);
   choose.focus();
+  void startOfflineAlone(mountNotices(slot("notices")));
 }
 
 function startMachine(): void {
