@@ -129,7 +129,7 @@ export function phrase(allowed: ParameterKind): string {
 
 /** The settings with values of type T. */
 type KeysOf<T> = {
-  [K in keyof MachineSettings]: MachineSettings[K] extends T ? K : never;
+  [K in keyof MachineSettings]-?: MachineSettings[K] extends T ? K : never;
 }[keyof MachineSettings];
 
 function integer(name: string, key: KeysOf<number>, min: number, max: number, unit: string): Parameter {

@@ -4,6 +4,8 @@ import type { ArmedRule, FaultRule, FiredFault } from "../devices/nvme/faults/ru
 import type { StepName } from "../devices/pace.ts";
 import type { CounterName } from "../trace/counters.ts";
 import type { Observation } from "./observation.ts";
+import type { OwnMachine } from "./own/own_machine.ts";
+import type { MachineScreen } from "./screen_protocol.ts";
 
 /** Which thread serves a doorbell, and how. See docs/architecture.md; the 2015 thread's call paths. */
 export type ServingMode = "mmio" | "mainloop" | "iothread" | "iothread+poll";
@@ -64,6 +66,8 @@ export interface MachineSettings {
   readonly haltPollMaxUs: number;
   /** Appended to the kernel command line; on a disk its boot loader has the say. */
   readonly kernelArguments: string;
+  /** A machine with other drives and disks than the built-in one, of which it then has none. */
+  readonly own?: OwnMachine | undefined;
 }
 
 export type MachineState =
@@ -323,6 +327,8 @@ export interface Machine {
   readonly observation: Observation | undefined;
   /** Turns observation on, for this boot and those that follow, until the function that it returns is called. */
   observe(): () => void;
+  /** Screen, keyboard and mouse; only of a machine of one's own. */
+  readonly screen: MachineScreen | undefined;
   readonly catalogue: DiskCatalogue;
   readonly faults: MachineFaults;
   readonly slowMotion: MachineSlowMotion;

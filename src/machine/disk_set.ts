@@ -11,6 +11,7 @@ import { virtioIdentity } from "./identity.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
 import { geometry, MachineNamespaces } from "./machine_namespaces.ts";
 import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } from "./open_disks.ts";
+import { openOwnDisk } from "./own/open_own_disk.ts";
 import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
 
@@ -65,7 +66,10 @@ export class DiskSet implements DiskApi {
       configs.map(async config => {
         const before = this.#disks.get(config.name);
         this.#disks.delete(config.name);
-        const disk = await openMachineDisk(config, entryOf(entries, config.name), before, mode, onStolen);
+        const entry = entryOf(entries, config.name);
+        const disk = config.own
+          ? await openOwnDisk(this.#library.catalogue, config, entry, before, { ...mode, onStolen })
+          : await openMachineDisk(config, entry, before, mode, onStolen);
         this.#disks.set(config.name, disk);
         return disk;
       }),
@@ -77,13 +81,14 @@ export class DiskSet implements DiskApi {
       throw failed.reason;
     }
     const opened = results.flatMap(result => (result.status === "fulfilled" ? [result.value] : []));
-    const notices = await this.#openAttached(configs, entries, mode, onStolen);
-    this.#namespaces.opened(typeof entries === "string" ? [] : entries, mode.readOnly);
-    if (typeof entries !== "string" && !mode.readOnly) this.#tidy(opened, entries);
+    const others = mode.onlyThese ? [] : entries;
+    const notices = await this.#openAttached(configs, others, mode, onStolen);
+    this.#namespaces.opened(typeof others === "string" ? [] : others, mode.readOnly || mode.onlyThese);
+    if (typeof entries !== "string" && !mode.readOnly && !mode.onlyThese) this.#tidy(opened, entries);
     const attached = [...this.#disks.values()].filter(disk => !opened.includes(disk));
     return {
       disks: [...opened, ...attached].map(each => ({
-        ...(each.role.on !== "nvme" && { virtio: virtioInfo(each.role.on, each) }),
+        ...(isVirtio(each.role) && { virtio: virtioInfo(each.role.on, each) }),
         seeded: each.disk.seededSha256 !== undefined,
       })),
       notices,
@@ -201,6 +206,7 @@ export class DiskSet implements DiskApi {
 
   /** Where the guest finds a disk, as far as that can be told without it: Linux counts namespaces as it finds them. */
   #place(role: DiskRole): Pick<DiskStatus, "path" | "nsid"> {
+    if (role.on === "ide") return { path: `/dev/sd${"ab"[role.drive]}` };
     if (role.on !== "nvme") return { path: scratchPaths[role.on] };
     const before = [...this.#disks.values()].filter(
       other => other.role.on === "nvme" && other.role.nsid <= role.nsid,
@@ -246,9 +252,17 @@ export class DiskSet implements DiskApi {
   virtioDisk(): { readonly info: VirtioDiskInfo; readonly disk: BlockDevice } | undefined {
     for (const attached of this.#disks.values()) {
       const { role, disk } = attached;
-      if (role.on !== "nvme") return { info: virtioInfo(role.on, attached), disk: disk.cache };
+      if (isVirtio(role)) return { info: virtioInfo(role.on, attached), disk: disk.cache };
     }
     return undefined;
+  }
+
+  /** The open disks that are IDE drives, the master first. */
+  ideDisks(): readonly Attached[] {
+    const drives = [...this.#disks.values()].flatMap(disk =>
+      disk.role.on === "ide" ? [{ disk, drive: disk.role.drive }] : [],
+    );
+    return drives.sort((a, b) => a.drive - b.drive).map(({ disk }) => disk);
   }
 
   /** Copies an open disk: the job of `clone` or `exportImage`. */
@@ -302,6 +316,11 @@ function failureOf(name: string, disk: Disk): { readonly failure?: string } {
         : `What was written last to the ${name} disk could not be saved: ${failure.message}`,
   };
 }
+
+type VirtioRole = Extract<DiskRole, { readonly on: "virtio-blk" | "virtio-scsi" }>;
+
+const isVirtio = (role: DiskRole): role is VirtioRole =>
+  role.on === "virtio-blk" || role.on === "virtio-scsi";
 
 function virtioInfo(on: "virtio-blk" | "virtio-scsi", attached: Attached): VirtioDiskInfo {
   return {

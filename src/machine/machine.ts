@@ -25,8 +25,10 @@ import { GuestDiskNames } from "./guest_disk_names.ts";
 import { ImageStore } from "./images.ts";
 import { MachineDisks } from "./machine_disks.ts";
 import { Observation } from "./observation.ts";
+import { loadOwnMedia } from "./own/load_own_media.ts";
 import { blockadeOf, ownersOf } from "./ownership.ts";
 import type { GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import { ScreenLink } from "./screen_link.ts";
 import { listenToGuest, type SerialLines } from "./serial_lines.ts";
 import { SlowMotion } from "./slow_motion.ts";
 import { isStronglyOrderedHost } from "./strongly_ordered.ts";
@@ -104,12 +106,13 @@ class WorkerMachine implements Machine {
     useOf: nsid => this.#guestNames.useOf(nsid),
   });
   readonly #guestNames = new GuestDiskNames(async command => {
-    if (this.#state !== "running") return undefined;
+    if (!this.#speaks) return undefined;
     const asking = this.exec(command);
     return (await answered(asking)) ? (await asking.catch(() => undefined))?.output : undefined;
   });
   readonly #health: DriveHealth;
   readonly #disks: MachineDisks;
+  readonly screen: ScreenLink | undefined;
 
   constructor(
     settings: MachineSettings,
@@ -117,6 +120,7 @@ class WorkerMachine implements Machine {
     scratchInMemory = false,
   ) {
     this.settings = settings;
+    this.screen = settings.own && new ScreenLink();
     this.#health = new DriveHealth(memory);
     this.#disks = new MachineDisks({
       settings,
@@ -208,14 +212,20 @@ class WorkerMachine implements Machine {
   }
 
   resize(columns: number, rows: number): void {
-    if (this.#state === "running") {
+    if (this.#speaks) {
       void this.exec(`stty -F /dev/ttyS0 columns ${columns} rows ${rows}`).catch(() => {});
     }
+  }
+
+  /** Does our automation shell listen? In a machine of one's own there is none. */
+  get #speaks(): boolean {
+    return this.#state === "running" && !this.settings.own;
   }
 
   async exec(command: string): Promise<ExecResult> {
     const { lines } = this.#life;
     if (this.#blockade) throw new Error(this.#blockade.detail);
+    if (this.settings.own) throw new Error("Commands can be run in the built-in machine only.");
     if (!lines || this.#state === "stopped" || this.#state === "failed") {
       throw new Error("The machine is not running; restart it first.");
     }
@@ -257,7 +267,7 @@ class WorkerMachine implements Machine {
       const path = disk.nsid === undefined ? undefined : this.#guestNames.pathOf(disk.nsid);
       return path === undefined ? disk : { ...disk, path };
     });
-    if (this.#state === "running") {
+    if (this.#speaks) {
       void this.#guestNames.refresh(disks.flatMap(({ nsid }) => nsid ?? []));
     }
     const failure = disks.find(disk => disk.failure !== undefined)?.failure;
@@ -267,6 +277,7 @@ class WorkerMachine implements Machine {
   }
 
   resetDisks(which: "system" | "scratch" | "all"): Promise<void> {
+    if (this.settings.own) return Promise.reject(new Error("Only the built-in machine has these disks."));
     if (this.readOnly) {
       return Promise.reject(
         new Error("This machine works on a copy of the disks; reset them in the tab that has them."),
@@ -296,8 +307,11 @@ class WorkerMachine implements Machine {
       return opened;
     });
     opening.catch(() => {});
-    const [kernel, bios, vgaBios] = await Promise.all([
-      this.settings.boot === "kernel" ? this.#handedKernel(images) : undefined,
+    const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
+    const { own } = this.settings;
+    const [media, handed, bios, vgaBios] = await Promise.all([
+      own && loadOwnMedia(own, this.settings.memoryMiB, progress),
+      this.settings.boot === "kernel" && !own ? this.#handedKernel(images) : undefined,
       images.get("bios"),
       images.get("vgabios"),
     ]);
@@ -314,24 +328,27 @@ class WorkerMachine implements Machine {
     const virtio = disks.some(disk => disk.virtio) ? new VirtioSharedState(signals) : undefined;
     const devices = { signals: signals.buffer, nvme: nvme.buffer, ...(virtio && { virtio: virtio.buffer }) };
     const serial = [new MessageChannel(), new MessageChannel()] as const;
+    const screenPort = this.screen?.connect();
     this.#listen(life, serial[0].port1, serial[1].port1);
     const ram = await life.vcpu.api.create(
       Comlink.transfer(
         {
           bios,
           vgaBios,
-          kernel,
+          kernel: media?.kernel ?? handed,
           memoryBytes: this.settings.memoryMiB * 2 ** 20,
           devices,
           disks,
-          ideBytes: this.settings.scratch === "ide" ? GIB : 0,
+          ideBytes: this.settings.scratch === "ide" && !own ? GIB : 0,
           shadowDoorbells: this.settings.shadowDoorbells,
           haltPollMaxUs: this.settings.haltPollMaxUs,
           interrupts: this.settings.interrupts,
           serving: this.settings.serving,
           serialPorts: [serial[0].port2, serial[1].port2],
+          own: own &&
+            screenPort && { screenPort, cdrom: own.cdrom, floppy: media?.floppy, bootOrder: own.bootOrder },
         },
-        [serial[0].port2, serial[1].port2],
+        [serial[0].port2, serial[1].port2, ...(screenPort ? [screenPort] : [])],
       ),
       Comlink.proxy((event: VcpuEvent) => {
         if (isCurrent()) this.#onVcpuEvent(timeline, event);
@@ -347,6 +364,10 @@ class WorkerMachine implements Machine {
     );
     timeline.begin("firmware");
     await life.vcpu.api.run();
+    // What it boots, and when that is ready, only who watches it knows.
+    if (!own || !isCurrent()) return;
+    timeline.end("firmware");
+    this.#reached(timeline, undefined);
   }
 
   async #handedKernel(images: ImageStore): Promise<HandedKernel> {
@@ -392,16 +413,20 @@ class WorkerMachine implements Machine {
       ready: rescue => {
         if (life !== this.#life || this.#state !== "booting") return;
         this.#rescue = rescue;
-        life.timeline.end("userspace");
         this.#health.save();
-        this.#setState("running", rescue ? "rescue shell" : undefined);
-        this.#ready.resolve();
+        this.#reached(life.timeline, rescue ? "rescue shell" : undefined);
       },
       panic: () => {
         const reason = "Linux has panicked; its last words are in the terminal. Reset the machine to go on.";
         if (life === this.#life) this.#fail(new Error(reason));
       },
     });
+  }
+
+  #reached(timeline: BootTimeline, detail: string | undefined): void {
+    timeline.end("userspace");
+    this.#setState("running", detail);
+    this.#ready.resolve();
   }
 
   /** Ends the present guest at once; `#cleared` resolves when nothing touches its memory or its disks any more. */
@@ -418,6 +443,7 @@ class WorkerMachine implements Machine {
   }
 
   #onVcpuEvent(timeline: BootTimeline, event: VcpuEvent): void {
+    if (this.settings.own && event !== "reboot" && event !== "halted") return;
     switch (event) {
       case "bootloader":
         timeline.end("firmware");
@@ -446,7 +472,7 @@ class WorkerMachine implements Machine {
   async #syncGuest(): Promise<void> {
     // A CPU that stands still would not answer.
     this.slowMotion.resume();
-    if (this.#state === "running") await answered(this.exec("sync"));
+    if (this.#speaks) await answered(this.exec("sync"));
   }
 
   /** Another tab asks for the disks. Rejects, and keeps them, when what Linux has flushed could not be saved. */

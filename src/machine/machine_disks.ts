@@ -3,6 +3,7 @@ import { SCRATCH, SYSTEM } from "../storage/disks/disk_entry.ts";
 import { answered } from "./answered.ts";
 import type { DiskAccess, MachineSettings } from "./api.ts";
 import type { ImageStore } from "./images.ts";
+import { ownDiskConfigs } from "./own/own_disks.ts";
 import { Ownership } from "./ownership.ts";
 import type { DiskApi, DiskConfig, IoWorkerApi, OpenedDisk, VcpuWorkerApi } from "./protocol.ts";
 import { isServedByVcpu } from "./serve_here.ts";
@@ -58,7 +59,8 @@ export class MachineDisks {
   /** The system disk is the first one. */
   get #configs(): readonly DiskConfig[] {
     const { settings, scratchInMemory } = this.#options;
-    const { scratch } = settings;
+    const { scratch, own } = settings;
+    if (own) return ownDiskConfigs(own);
     const system: DiskConfig = { name: SYSTEM, role: { on: "nvme", nsid: 1 }, byteLength: GIB };
     if (scratch === "ide") return [system];
     const role = scratch === "nvme" ? { on: scratch, nsid: 2 } : { on: scratch };
@@ -96,7 +98,7 @@ export class MachineDisks {
     if (this.access === "takeover" && !this.#ownership.claims) {
       steal = !(await this.#ownership.ask(this.names));
     }
-    const mode = { readOnly: this.isCopy, steal };
+    const mode = { readOnly: this.isCopy, steal, onlyThese: this.#options.settings.own !== undefined };
     const onStolen = Comlink.proxy(() => this.#options.stolen());
     const { disks, notices } = await storage.answer(storage.api.open(this.#configs, mode, onStolen));
     if (!this.isCopy) {
@@ -104,7 +106,7 @@ export class MachineDisks {
       this.#ownership.claim(this.names);
     }
     for (const notice of notices) this.#options.notice(notice);
-    if (!disks[0].seeded) {
+    if (!this.#options.settings.own && !disks[0].seeded) {
       const image = await images.get("rootfs");
       // Copied, not transferred: another boot that overlaps with this one may need it too.
       await storage.answer(storage.api.seed(SYSTEM, image, images.manifest.files.rootfs.sha256));

@@ -6,8 +6,10 @@ import type { DiskEntry } from "../storage/disks/disk_entry.ts";
 import type { BaseImage, DiskSpec, Imported } from "../storage/disks/disk_library.ts";
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
+import type { ImageSource, OwnDisk } from "./own/own_machine.ts";
 import type { GuestStage } from "./v86/boot_watch.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
+import type { BootDevice } from "./v86/media.ts";
 
 export interface GuestRam {
   readonly buffer: SharedArrayBuffer;
@@ -31,6 +33,16 @@ export interface VcpuWorkerConfig {
   readonly serving: ServingMode;
   /** Serial ports 0 and 1: bytes in both directions, as Uint8Array messages. */
   readonly serialPorts: readonly [MessagePort, MessagePort];
+  /** Of a machine of one's own. */
+  readonly own?: OwnHardware | undefined;
+}
+
+/** What a machine of one's own has that the built-in one has not. Its disks are the opened ones. */
+export interface OwnHardware {
+  readonly screenPort: MessagePort;
+  readonly cdrom: ImageSource | undefined;
+  readonly floppy: ArrayBuffer | undefined;
+  readonly bootOrder: readonly BootDevice[];
 }
 
 /** What the guest does, as far as the vCPU thread can tell. */
@@ -56,10 +68,12 @@ export interface SharedDevices {
   readonly virtio?: SharedArrayBuffer;
 }
 
-/** What a disk is to the guest: a namespace of the NVMe controller, or the disk of a virtio device. */
+/** What a disk is to the guest: a namespace of the NVMe controller, the disk of a virtio device, or an IDE drive. */
 export type DiskRole =
   | { readonly on: "nvme"; readonly nsid: number }
-  | { readonly on: "virtio-blk" | "virtio-scsi" };
+  | { readonly on: "virtio-blk" | "virtio-scsi" }
+  /** Of the first channel: master and slave. */
+  | { readonly on: "ide"; readonly drive: 0 | 1 };
 
 export interface DiskConfig {
   readonly name: string;
@@ -67,6 +81,8 @@ export interface DiskConfig {
   readonly byteLength: number;
   /** Empty and in memory, whatever is in storage under its name. */
   readonly inMemory?: boolean;
+  /** A disk of a machine of one's own; what it is decides its size. */
+  readonly own?: OwnDisk | undefined;
 }
 
 export interface OpenedDisk {
@@ -97,6 +113,8 @@ export interface OpenMode {
   readonly readOnly: boolean;
   /** Take them away from a tab that does not answer. */
   readonly steal: boolean;
+  /** A machine of one's own: it has the disks that are named and no others, whatever is attached in the catalogue. */
+  readonly onlyThese: boolean;
 }
 
 /** Copies disks, whoever has them. An open one is flushed and copied as it is then. Named as in the catalogue. */

@@ -9,6 +9,7 @@ import { createEventLoopTurn } from "../eventloop/turn.ts";
 import { DiskSet } from "./disk_set.ts";
 import { ioFaultsOf, mergeReports, NO_MACHINE } from "./fault_injection.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
+import { openMedia } from "./own/open_media.ts";
 import { NVME_DEVICE, plugNvme, plugVirtio } from "./plug.ts";
 import type { GuestRam, VcpuEvent, VcpuWorkerApi, VcpuWorkerConfig } from "./protocol.ts";
 import { reportRejections } from "./report.ts";
@@ -16,7 +17,7 @@ import { isServedByVcpu, serveHere } from "./serve_here.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
-import { diskBootFiles } from "./v86/firmware_files.ts";
+import { diskBootFiles, menuFiles } from "./v86/firmware_files.ts";
 import { FirmwarePace } from "./v86/firmware_pace.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
@@ -37,10 +38,13 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
     const states = openStates(config.devices);
     const { signals } = states;
+    const { own } = config;
     const emulator = await createEmulator({
       ...config,
       wasm: await wasm,
-      firmwareFiles: config.kernel ? [] : diskBootFiles(NVME_DEVICE),
+      firmwareFiles: own ? menuFiles() : config.kernel ? [] : diskBootFiles(NVME_DEVICE),
+      media: own && (await openMedia(own, this.ideDisks())),
+      screenPort: own?.screenPort,
       localApic: config.interrupts === "msix",
       onReboot: () => {
         void emulator.v86.stop();
@@ -88,6 +92,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
       onHalted: () => onEvent("halted"),
       housekeeping: idle => {
         watch.look();
+        emulator.screen.pump(idle);
         for (const serial of serialPorts) serial.pump();
         const now = performance.now();
         if (!idle && now - lastOutput < OUTPUT_INTERVAL_MS) return;

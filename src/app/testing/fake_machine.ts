@@ -64,6 +64,7 @@ export function createFakeMachine(settings: MachineSettings, variant: string): M
 }
 
 class FakeMachine implements Machine {
+  readonly screen = undefined;
   readonly settings: MachineSettings;
   readonly #variant: string;
   readonly #listeners: Listeners = {

@@ -3,13 +3,16 @@ import type { GuestMemory } from "../../devices/guest_memory.ts";
 import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
 import { GuestClock } from "./guest_clock.ts";
 import { guestRam } from "./guest_ram.ts";
+import { completeIdeDrives } from "./ide_drives.ts";
+import { type Media, mediaOptions } from "./media.ts";
+import { Screen } from "./screen.ts";
 import { checkSeams, type V86Cpu, type V86Emulator } from "./seams.ts";
 import { instantiateShared } from "./shared_wasm.ts";
 
 /** A kernel that the host puts into the guest's memory, as QEMU's -kernel does. */
 export interface HandedKernel {
   readonly image: ArrayBuffer;
-  readonly initrd: ArrayBuffer;
+  readonly initrd: ArrayBuffer | undefined;
   readonly commandLine: string;
 }
 
@@ -22,6 +25,10 @@ export interface EmulatorOptions {
   readonly kernel: HandedKernel | undefined;
   readonly firmwareFiles: readonly FirmwareFile[];
   readonly memoryBytes: number;
+  /** In the drives of a machine of one's own. */
+  readonly media?: Media | undefined;
+  /** Where the screen is shown; without it nobody sees it. */
+  readonly screenPort?: MessagePort | undefined;
   /** v86's own IDE disk of so many bytes, all zeroes; 0 for none. */
   readonly ideBytes: number;
   /** Give the machine a local APIC, which MSI-X needs. */
@@ -36,27 +43,32 @@ export interface Emulator {
   /** Guest RAM, in a SharedArrayBuffer that other threads may be given. */
   readonly memory: GuestMemory;
   readonly clock: GuestClock;
+  readonly screen: Screen;
 }
+
+/** In bytes. A screen of one's own has room for 1600 × 1200 pixels of true colour. */
+const VGA_MEMORY = { hidden: 2 << 20, shown: 8 << 20 } as const;
 
 /**
  * Starts v86 with its wasm memory shared, and waits until its devices exist. The guest does not run yet.
  * Throws if v86 is not the version that this code knows.
  */
 export async function createEmulator(options: EmulatorOptions): Promise<Emulator> {
-  const { kernel } = options;
+  const { kernel, media } = options;
   const clock = new GuestClock();
   const emulator = new V86({
     wasm_fn: (imports: WebAssembly.Imports) =>
       instantiateShared(options.wasm, { ...imports, env: { ...imports.env, microtick: clock.now } }),
     memory_size: options.memoryBytes,
-    vga_memory_size: 2 << 20,
+    vga_memory_size: options.screenPort ? VGA_MEMORY.shown : VGA_MEMORY.hidden,
     bios: { buffer: options.bios },
     vga_bios: { buffer: options.vgaBios },
     ...(kernel && {
       bzimage: { buffer: kernel.image },
-      initrd: { buffer: kernel.initrd },
+      ...(kernel.initrd && { initrd: { buffer: kernel.initrd } }),
       cmdline: kernel.commandLine,
     }),
+    ...(media && mediaOptions(media)),
     ...(options.ideBytes > 0 ? { hda: { buffer: new ArrayBuffer(options.ideBytes) } } : {}),
     // v86 has its local APIC only together with ACPI.
     acpi: options.localApic,
@@ -71,8 +83,10 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   await new Promise<void>(resolve => emulator.add_listener("emulator-loaded", () => resolve()));
   checkSeams(emulator);
   clock.install(emulator);
+  const screen = new Screen(emulator, options.screenPort);
+  if (media) completeIdeDrives(emulator, media);
   const { cpu } = emulator.v86;
   offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
-  return { v86: emulator, cpu, memory: guestRam(cpu), clock };
+  return { v86: emulator, cpu, memory: guestRam(cpu), clock, screen };
 }

@@ -28,6 +28,14 @@ export function diskBootFiles(device: number): readonly FirmwareFile[] {
   ];
 }
 
+/** For a machine whose screen is seen: only a short wait for ESC. */
+export function menuFiles(): readonly FirmwareFile[] {
+  return [
+    { name: "etc/show-boot-menu", data: word(1) },
+    { name: "etc/boot-menu-wait", data: word(MENU_WAIT_MS) },
+  ];
+}
+
 /** Numbers are little-endian, of any size. */
 const word = (value: number): Uint8Array => Uint8Array.of(value & 0xff, value >>> 8);
 

@@ -84,6 +84,9 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
     "v86.cpu.devices.pci.raise_irq",
     "v86.cpu.devices.pci.pci_write32",
     "v86.cpu.devices.uart1.input",
+    "v86.cpu.devices.vga.screen_fill_buffer",
+    "v86.cpu.devices.vga.screen.put_char",
+    "v86.cpu.devices.ps2.kbd_buffer.length",
     "v86.cpu",
   ])("is refused, with a sentence that names it, without %s", path => {
     const name = path

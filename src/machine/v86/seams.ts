@@ -32,6 +32,99 @@ export interface V86Uart {
   readonly modem_control: number;
 }
 
+/** A picture as v86 keeps it: pixels of four bytes, R, G, B, A, in wasm memory. */
+export interface V86Image {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A part of a picture, and where it belongs on the screen. The rest of the picture does not show. */
+export interface V86Layer {
+  readonly image_data: V86Image;
+  readonly screen_x: number;
+  readonly screen_y: number;
+  readonly buffer_x: number;
+  readonly buffer_y: number;
+  readonly buffer_width: number;
+  readonly buffer_height: number;
+}
+
+/** What v86's VGA tells a screen. Rows, columns and pixels count from 0; colours are 0xRRGGBB. */
+export interface V86ScreenAdapter {
+  /** Bits of the flags of put_char, as the adapter wants them. */
+  readonly FLAG_BLINKING: number;
+  readonly FLAG_FONT_PAGE_B: number;
+  put_char(row: number, column: number, character: number, flags: number, bg: number, fg: number): void;
+  set_mode(graphical: boolean): void;
+  set_size_text(columns: number, rows: number): void;
+  set_size_graphical(width: number, height: number, virtualWidth: number, virtualHeight: number): void;
+  /** `glyphs`: eight fonts of 256 glyphs of 32 bytes, a byte for each line. */
+  set_font_bitmap(
+    height: number,
+    nineWide: boolean,
+    doubleWide: boolean,
+    copiesEighth: boolean,
+    glyphs: Uint8Array,
+    changed: boolean,
+  ): void;
+  set_font_page(fontA: number, fontB: number): void;
+  update_cursor(row: number, column: number): void;
+  update_cursor_scanline(start: number, end: number, visible: boolean): void;
+  update_buffer(layers: readonly V86Layer[]): void;
+  clear_screen(): void;
+  clear_text_state(): void;
+  pause(): void;
+  continue(): void;
+  destroy(): void;
+}
+
+export interface V86Vga {
+  screen: V86ScreenAdapter;
+  readonly graphical_mode: boolean;
+  /** Null before the first graphics mode. */
+  readonly image_data: V86Image | null;
+  set_size_graphical(
+    width: number,
+    height: number,
+    virtualWidth: number,
+    virtualHeight: number,
+    bitsPerPixel: number,
+  ): void;
+  /** Draws what has changed and hands it to the screen's update_buffer(); and what update_vertical_retrace() does. */
+  screen_fill_buffer(): void;
+  /** Begins the retrace that guests wait for, and shows the picture that they have switched to. */
+  update_vertical_retrace(): void;
+  complete_redraw(): void;
+}
+
+/** A drive of v86's IDE controller; its registers are as ATA names them. */
+export interface V86IdeDrive {
+  readonly buffer: unknown;
+  readonly is_atapi: boolean;
+  readonly channel: { dma_status: number };
+  readonly data: Uint8Array;
+  current_command: number;
+  status_reg: number;
+  error_reg: number;
+  ata_command(command: number): void;
+  create_identify_packet(): void;
+  atapi_check_condition_response(senseKey: number, additionalSense: number): void;
+  cancel_io_operations(): void;
+  push_irq(): void;
+}
+
+interface V86IdeChannel {
+  readonly master: V86IdeDrive;
+  readonly slave: V86IdeDrive;
+}
+
+/** Keyboard and mouse. */
+export interface V86Ps2 {
+  /** Bytes that the guest has not read yet. */
+  readonly kbd_buffer: { readonly length: number };
+}
+
 /**
  * v86's views of its state in wasm memory are proxies that make a new typed array at each access, to survive growth of
  * the memory. The buffers of a shared one stay valid, so `words` and `bytes` make a plain one, once.
@@ -63,7 +156,14 @@ export interface V86Cpu {
       write32: (address: number, value: number) => void,
     ): void;
   };
-  readonly devices: { readonly pci: V86Pci; readonly uart0: V86Uart; readonly uart1: V86Uart };
+  readonly devices: {
+    readonly pci: V86Pci;
+    readonly uart0: V86Uart;
+    readonly uart1: V86Uart;
+    readonly vga: V86Vga;
+    readonly ps2: V86Ps2;
+    readonly ide: { readonly primary?: V86IdeChannel; readonly secondary?: V86IdeChannel };
+  };
   /** The files of fw_cfg, QEMU's way to tell the firmware things. */
   readonly option_roms: { readonly name: string; readonly data: Uint8Array }[];
   readonly wm: { readonly wasm_table: WebAssembly.Table };
@@ -100,6 +200,8 @@ export interface V86Emulator {
     unregister_yield(): void;
     do_tick(): void;
   };
+  /** Of events to the devices: "keyboard-code" (a byte), "mouse-delta" ([x, y up]), "mouse-click", "mouse-wheel". */
+  readonly bus: { send(event: string, value: unknown): void };
   add_listener(event: string, listener: (value: never) => void): void;
   run(): Promise<void>;
   stop(): Promise<void>;
@@ -133,6 +235,19 @@ const functionsOfCpu = [
   "reboot_internal",
 ] as const;
 const functionsOfMachine = ["yield", "register_yield", "unregister_yield", "do_tick"] as const;
+const functionsOfIdeDrives = [
+  "ata_command",
+  "create_identify_packet",
+  "atapi_check_condition_response",
+  "cancel_io_operations",
+  "push_irq",
+] as const;
+const functionsOfVga = [
+  "set_size_graphical",
+  "screen_fill_buffer",
+  "update_vertical_retrace",
+  "complete_redraw",
+] as const;
 const functionsOfPci = [
   "register_device",
   "raise_irq",
@@ -148,12 +263,14 @@ export interface SeamNeeds {
   readonly sharedMemory: boolean;
   /** The machine has two serial ports that are served here. */
   readonly serialPorts: boolean;
+  /** Its screen, keyboard and mouse are ours, and so may be what is in its IDE drives. */
+  readonly console: boolean;
 }
 
 /** Throws a sentence that names all that is missing. Call it once the emulator is loaded. */
 export function checkSeams(
   emulator: V86Emulator,
-  needs: SeamNeeds = { sharedMemory: true, serialPorts: true },
+  needs: SeamNeeds = { sharedMemory: true, serialPorts: true, console: true },
 ): void {
   const missing: string[] = [];
   const check = (present: boolean, name: string) => {
@@ -186,6 +303,7 @@ export function checkSeams(
     for (const name of functionsOfPci) {
       check(typeof cpu.devices?.pci?.[name] === "function", `cpu.devices.pci.${name}`);
     }
+    if (needs.console) checkConsole(emulator, check);
     for (const uart of needs.serialPorts ? (["uart0", "uart1"] as const) : []) {
       check(Array.isArray(cpu.devices?.[uart]?.input), `cpu.devices.${uart}.input`);
       check(typeof cpu.devices?.[uart]?.modem_control === "number", `cpu.devices.${uart}.modem_control`);
@@ -197,4 +315,17 @@ export function checkSeams(
         "Install the version that package.json names, or adapt src/machine/v86/seams.ts to the new one.",
     );
   }
+}
+
+function checkConsole(emulator: V86Emulator, check: (present: boolean, name: string) => void): void {
+  const { vga, ide, ps2 } = emulator.v86.cpu.devices ?? {};
+  for (const name of functionsOfVga) check(typeof vga?.[name] === "function", `cpu.devices.vga.${name}`);
+  check(typeof vga?.screen?.put_char === "function", "cpu.devices.vga.screen.put_char");
+  check(typeof vga?.graphical_mode === "boolean", "cpu.devices.vga.graphical_mode");
+  // There is always a CD drive, with or without a CD.
+  for (const name of functionsOfIdeDrives) {
+    check(typeof ide?.secondary?.master?.[name] === "function", `cpu.devices.ide.secondary.master.${name}`);
+  }
+  check(typeof ps2?.kbd_buffer?.length === "number", "cpu.devices.ps2.kbd_buffer.length");
+  check(typeof emulator.bus?.send === "function", "emulator.bus.send");
 }

@@ -113,6 +113,12 @@ export class Disk {
     return new Disk(name, store, await BlockCache.open(store), () => {});
   }
 
+  /** A disk that no other tab can have, on a store that is open. It owns the store; when it rejects, the caller still does. */
+  static async openOn(name: string, store: DiskStore, cache: BlockCacheOptions = {}): Promise<Disk> {
+    const copying = new SnapshotStore(store);
+    return new Disk(name, copying, await BlockCache.open(copying, cache), () => {});
+  }
+
   /** False once the browser has closed or deleted its database, or close() was called. */
   get isOpen(): boolean {
     return this.#store.isOpen;
