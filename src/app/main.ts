@@ -12,6 +12,7 @@ import { parseSettings } from "./settings.ts";
 holdVersion();
 const missing = missingRequirement(browserFeatures());
 if (new URLSearchParams(location.search).has("trace")) await showTrace();
+else if (missing === undefined && isOwnMachine()) await runOwn();
 else if (missing === undefined) await run();
 else if (crossOriginIsolated || !(await reloadIsolated())) explain(missing);
 
@@ -27,6 +28,17 @@ async function run(): Promise<void> {
 /** True if the page is about to be loaded again, with what was missing. */
 async function reloadIsolated(): Promise<boolean> {
   return (await import("./offline/isolate.ts")).reloadIsolated();
+}
+
+/** An address with images, or with a kept machine: not the built-in one. */
+function isOwnMachine(): boolean {
+  const search = new URLSearchParams(location.search);
+  return ["machine", "cdrom", "floppy", "bzimage", "initrd", "disk"].some(name => search.has(name));
+}
+
+async function runOwn(): Promise<void> {
+  const { runOwnMachine } = await import("./machines/own_page.ts");
+  await runOwnMachine();
 }
 
 /** No machine: it works in browsers, and beside tabs, with which none could start. */

@@ -9,13 +9,17 @@ import type { DisksDialog } from "./disks/disks_dialog.ts";
 import { slot } from "./dom.ts";
 import { openHelp } from "./help/help.ts";
 import { makeSplit, type Split } from "./layout/split.ts";
+import { takeDroppedImages } from "./machines/drop.ts";
 import { mountNotices } from "./notices/notices.ts";
 import { startOffline } from "./offline/start.ts";
 import { mountStatus } from "./status/status.ts";
-import { mountTerminal } from "./terminal/terminal.ts";
+import { mountTerminal, type TerminalView } from "./terminal/terminal.ts";
+
+/** Puts another view before the terminal, which then is a part of it. `leave` moves the focus out of it. */
+export type MountOver = (terminal: TerminalView, leave: () => void) => { focus(): void };
 
 /** Mounts all views and makes `window.doorbell`. `messages` are for the user to read. */
-export function mountPage(machine: Machine, messages: readonly string[]): void {
+export function mountPage(machine: Machine, messages: readonly string[], mountOver?: MountOver): void {
   const notices = mountNotices(slot("notices"));
   for (const message of messages) notices.notice(message);
 
@@ -24,15 +28,20 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
   let toolbar: Toolbar | undefined;
   const terminal = mountTerminal(slot("terminal"), machine, () => toolbar?.focus());
   const actions = makeActions(machine, {
-    restarting: () => terminal.focus(),
+    restarting: () => view.focus(),
     failed: message => notices.notice(message),
   });
+  const view = mountOver?.(terminal, () => toolbar?.focus()) ?? terminal;
   const split = makeSplit(slot("main"), isOpen => toolbar?.showPanelOpen(isOpen));
   toolbar = mountToolbar(slot("toolbar"), actions, {
-    help: () => openHelp(terminal, offline),
-    disks: () => void openDisks(),
+    // These are of the built-in machine.
+    ...(!machine.settings.own && {
+      help: () => openHelp(terminal, offline),
+      disks: () => void openDisks(),
+    }),
+    machines: () => void openMachines(),
     panel: () => (split.isOpen ? split.close() : void openPanel(split, machine)),
-    back: () => terminal.focus(),
+    back: () => view.focus(),
   });
   let disks: DisksDialog | undefined;
   /** Fetched when it is first wanted. */
@@ -41,18 +50,23 @@ export function mountPage(machine: Machine, messages: readonly string[]): void {
     disks ??= makeDisksDialog(machine, message => notices.notice(message));
     disks.open();
   };
+  const openMachines = async (files: readonly File[] = []) => {
+    const { openMachinesDialog } = await import("./machines/machines_dialog.ts");
+    await openMachinesDialog(machine, message => notices.notice(message), files);
+  };
+  takeDroppedImages(files => void openMachines(files));
   mountBoot(slot("boot"), slot("boot-stages"), machine);
   mountStatus(slot("status"), machine);
   notices.watch(machine, actions);
   mountBlocked(slot("blocked"), machine, actions);
   machine.on("state", state => {
-    if (state === "running") focusUnlessBusy(() => terminal.focus());
+    if (state === "running") focusUnlessBusy(() => view.focus());
   });
 
   // An address that carries what to measure: to be looked at, and started by hand.
   if (new URLSearchParams(location.search).has("bench")) void openPanel(split, machine, "benchmark");
   window.doorbell = makeAutomation(machine, terminal, offline);
-  focusUnlessBusy(() => terminal.focus());
+  focusUnlessBusy(() => view.focus());
 }
 
 /** Takes the keyboard focus for the terminal unless someone is using it elsewhere. */

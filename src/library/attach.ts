@@ -146,7 +146,7 @@ function loaded(emulator: V86Emulator): Promise<void> {
 
 /** Throws what is wrong with the machine, or with what is wanted of it. */
 function choose(emulator: V86Emulator, plan: AttachOptions): Choice {
-  checkSeams(emulator, { sharedMemory: false, serialPorts: false });
+  checkSeams(emulator, { sharedMemory: false, serialPorts: false, console: false });
   refuseRunning(emulator);
   const { cpu } = emulator.v86;
   const shared = isShared(cpu.wasm_memory.buffer);

@@ -25,7 +25,6 @@ import { GuestDiskNames } from "./guest_disk_names.ts";
 import { ImageStore } from "./images.ts";
 import { MachineDisks } from "./machine_disks.ts";
 import { Observation } from "./observation.ts";
-import { loadOwnMedia } from "./own/load_own_media.ts";
 import { blockadeOf, ownersOf } from "./ownership.ts";
 import type { GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
 import { ScreenLink } from "./screen_link.ts";
@@ -310,7 +309,7 @@ class WorkerMachine implements Machine {
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
     const { own } = this.settings;
     const [media, handed, bios, vgaBios] = await Promise.all([
-      own && loadOwnMedia(own, this.settings.memoryMiB, progress),
+      own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
       this.settings.boot === "kernel" && !own ? this.#handedKernel(images) : undefined,
       images.get("bios"),
       images.get("vgabios"),

@@ -11,8 +11,10 @@ export interface Toolbar {
 
 /** What the buttons lead to that is no action on the machine. */
 export interface ToolbarLinks {
-  help(): void;
-  disks(): void;
+  help?(): void;
+  /** The built-in machine's disks: makes, resets, attaches them. */
+  disks?(): void;
+  machines(): void;
   /** Opens or closes the panel with the queue view. */
   panel(): void;
   /** Returns the focus to the terminal (F6 again). */
@@ -28,12 +30,21 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
     "div",
     { class: "toolbar", role: "group", "aria-label": "Machine" },
     reset,
-    button("Reset disks…", () => actions.resetDisks(), {
-      title: "Put the shipped system back, or empty the scratch disk",
+    ...(links.disks
+      ? [
+          button("Reset disks…", () => actions.resetDisks(), {
+            title: "Put the shipped system back, or empty the scratch disk",
+          }),
+          button("Disks…", links.disks, { title: "Make, import, export and attach disks" }),
+        ]
+      : []),
+    button("Machines…", links.machines, {
+      title: "Start a machine of your own: a CD image, a disk, a floppy, a kernel",
     }),
-    button("Disks…", links.disks, { title: "Make, import, export and attach disks" }),
     queues,
-    button("What am I looking at?", links.help, { title: "A short explanation, and commands to try" }),
+    ...(links.help
+      ? [button("What am I looking at?", links.help, { title: "A short explanation, and commands to try" })]
+      : []),
   );
   el.replaceChildren(bar);
   const onKey = (event: KeyboardEvent) => {

@@ -1,0 +1,68 @@
+/** The page's keyboard as the guest's: an element that takes the focus, and sends what is typed there. */
+import type { MachineScreen } from "../../machine/screen_protocol.ts";
+import { type Dispose, element } from "../dom.ts";
+import { chord, scanCodes, typed } from "./scan_codes.ts";
+
+export interface Keyboard {
+  /** A text field that nobody sees: with it a phone's keyboard comes up too. */
+  readonly root: HTMLTextAreaElement;
+  dispose: Dispose;
+}
+
+/** `leave` moves the focus out of it (F6). */
+export function makeKeyboard(screen: MachineScreen, leave: () => void): Keyboard {
+  const root = element("textarea", {
+    class: "machine-keyboard",
+    "aria-label": "Keyboard of the machine. Press F6 to leave it.",
+    autocapitalize: "off",
+    autocomplete: "off",
+    autocorrect: "off",
+    spellcheck: "false",
+    rows: "1",
+  });
+  const pressed = new Set<string>();
+  const send = (...groups: (readonly number[])[]) => screen.send({ kind: "keys", groups });
+
+  const onKey = (event: KeyboardEvent) => {
+    const down = event.type === "keydown";
+    if (event.code === "F6" && !event.shiftKey && !event.ctrlKey && !event.altKey) {
+      event.preventDefault();
+      if (down) leave();
+      return;
+    }
+    // Pasting is typing: the browser's own event brings the text.
+    if (event.code === "KeyV" && event.ctrlKey && event.shiftKey) return;
+    // An on-screen keyboard, or a character that is being composed: what comes of it is an input event.
+    if (event.isComposing || event.key === "Unidentified" || event.key === "Process") return;
+    const codes = scanCodes(event.code, down);
+    if (!codes) return;
+    event.preventDefault();
+    if (down) pressed.add(event.code);
+    else if (!pressed.delete(event.code)) return;
+    send(codes);
+  };
+  /** What is let go elsewhere is let go. */
+  const releaseAll = () => {
+    for (const code of pressed) send(scanCodes(code, false) ?? []);
+    pressed.clear();
+  };
+  const onInput = (event: Event) => {
+    const { inputType, data } = event as InputEvent;
+    if (inputType === "deleteContentBackward") send(chord("Backspace"));
+    else if (inputType === "insertLineBreak") send(chord("Enter"));
+    else if (data) send(...typed(data));
+    // Never empty, or a phone would not tell of deletions.
+    root.value = " ";
+  };
+  const onPaste = (event: ClipboardEvent) => {
+    event.preventDefault();
+    send(...typed(event.clipboardData?.getData("text/plain") ?? ""));
+  };
+  root.value = " ";
+  root.addEventListener("keydown", onKey);
+  root.addEventListener("keyup", onKey);
+  root.addEventListener("blur", releaseAll);
+  root.addEventListener("input", onInput);
+  root.addEventListener("paste", onPaste);
+  return { root, dispose: releaseAll };
+}
