@@ -126,6 +126,8 @@ export interface DiskStatus {
 
 /** A disk that is kept in this browser. Sizes in bytes. */
 export interface CatalogueDisk {
+  /** What storage knows it by; never changes. */
+  readonly id: string;
   readonly name: string;
   /** The backend that keeps it: "http" is an image on a server under an overlay of what was written. */
   readonly kind: "indexeddb" | "opfs" | "http";

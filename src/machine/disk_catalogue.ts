@@ -43,6 +43,7 @@ export class WorkerDiskCatalogue implements DiskCatalogue {
       const status = open.find(({ id }) => id === entry.id);
       const used = status?.allocatedBytes ?? usedBytes;
       return {
+        id: entry.id,
         name: entry.name,
         kind: entry.kind,
         lbaBytes: entry.lbaBytes,

@@ -105,7 +105,7 @@ function disk(what: Partial<CatalogueDisk> & { readonly name: string }): Catalog
     usedBytes: 0,
     builtIn: false,
   } as const;
-  return { ...usual, createdAt: 0, attached: false, ...what };
+  return { ...usual, id: what.name, createdAt: 0, attached: false, ...what };
 }
 
 /** Eight seconds of work. */
