@@ -6,17 +6,26 @@ import type { Dispose } from "./dom.ts";
  */
 export const LOOK_MS = 50;
 
-/** Calls `draw` in an animation frame about every `ms` milliseconds, and not while the page is hidden. */
-export function drawEvery(ms: number, draw: (now: number) => void): Dispose {
+/**
+ * Calls `look` about every `ms` milliseconds, and not while the page is hidden. What `look` returns draws, in the next
+ * animation frame; it returns undefined when there is nothing to draw, as even a frame that changes nothing takes
+ * milliseconds of the browser's time.
+ */
+export function lookEvery(ms: number, look: (now: number) => (() => void) | undefined): Dispose {
   let frame = 0;
   let timer = 0;
-  const inFrame = (now: number) => {
-    timer = window.setTimeout(() => {
-      frame = requestAnimationFrame(inFrame);
-    }, ms);
-    draw(now);
+  const next = () => {
+    timer = window.setTimeout(again, ms);
   };
-  frame = requestAnimationFrame(inFrame);
+  const again = () => {
+    const draw = document.hidden ? undefined : look(performance.now());
+    if (!draw) return next();
+    frame = requestAnimationFrame(() => {
+      next();
+      draw();
+    });
+  };
+  timer = window.setTimeout(again, 0);
   return () => {
     clearTimeout(timer);
     cancelAnimationFrame(frame);

@@ -3,7 +3,7 @@ import type { Machine, ServingMode } from "../../machine/api.ts";
 import { IothreadState } from "../../trace/counters.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
-import { drawEvery } from "../frames.ts";
+import { lookEvery } from "../frames.ts";
 import { diskFigures } from "./disks.ts";
 import { type Appearance, figure, numberFigure, sign } from "./figure.ts";
 import { RateMeter } from "./rates.ts";
@@ -33,9 +33,9 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
 
   const sample = (now: number) => {
     meter.add(now, machine.counters());
-    if (now - drawnAt < drawMs) return;
+    if (now - drawnAt < drawMs) return undefined;
     drawnAt = now;
-    activity.show(meter);
+    return () => activity.show(meter);
   };
 
   const askDisks = async () => {
@@ -53,7 +53,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
     if (!stopped) return;
     stopped = false;
     meter.clear();
-    endSampling = drawEvery(sampleMs, sample);
+    endSampling = lookEvery(sampleMs, sample);
     disksTimer = window.setTimeout(askDisks, 0);
   };
   const stop = () => {

@@ -9,7 +9,7 @@ import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import { drawEvery, LOOK_MS } from "../frames.ts";
+import { LOOK_MS, lookEvery } from "../frames.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
@@ -142,11 +142,11 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   const look = (now: number) => {
     follow();
     count(recording.add(reader?.read() ?? []));
-    if (now - drawnAt < DRAW_MS) return;
+    if (now - drawnAt < DRAW_MS) return undefined;
     drawnAt = now;
-    draw();
+    return draw;
   };
-  const stop = drawEvery(LOOK_MS, look);
+  const stop = lookEvery(LOOK_MS, look);
 
   return () => {
     stop();
