@@ -1,5 +1,6 @@
 /** The iothread's last seconds as a strip: how much of each slice it was busy, polling, asleep. */
 import { element, setText } from "../dom.ts";
+import { colourOf } from "../palette.ts";
 import { SLICES, type Slice } from "./state_history.ts";
 
 const HEIGHT = 36;
@@ -19,11 +20,7 @@ export function makeIothreadStrip(): IothreadStrip {
     root,
     show(slices) {
       if (!context) return;
-      const style = getComputedStyle(canvas);
-      const [busy, polling] = [
-        style.getPropertyValue("--busy-fill"),
-        style.getPropertyValue("--polling-fill"),
-      ];
+      const [busy, polling] = [colourOf(canvas, "--busy-fill"), colourOf(canvas, "--polling-fill")];
       const { width, height } = canvas;
       const step = width / SLICES;
       context.clearRect(0, 0, width, height);

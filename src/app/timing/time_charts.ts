@@ -2,6 +2,7 @@
 import { NvmOpcode } from "../../devices/nvme/spec/opcodes.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { element, setText } from "../dom.ts";
+import { colourOf } from "../palette.ts";
 import { formatMicroseconds } from "./histogram_view.ts";
 import { makeTimeTable } from "./time_table.ts";
 
@@ -75,7 +76,7 @@ function drawHeat({ canvas, range }: Chart, spans: readonly CommandSpan[], now: 
   if (high < 0) return;
   const rows = high - low + 1;
   const most = counts.reduce((a, b) => Math.max(a, b), 1);
-  context.fillStyle = getComputedStyle(canvas).getPropertyValue("--bar");
+  context.fillStyle = colourOf(canvas, "--bar");
   const [width, height] = [canvas.width / COLUMNS, canvas.height / rows];
   for (let column = 0; column < COLUMNS; column++) {
     for (let row = low; row <= high; row++) {
@@ -103,8 +104,7 @@ function drawPlaces({ canvas, range }: Chart, spans: readonly CommandSpan[], now
     "Places",
     placed.length === 0 ? "no commands" : `block 0 to ${last}; ● read ▬ write`,
   );
-  const style = getComputedStyle(canvas);
-  const colours = { read: style.getPropertyValue("--bar"), write: style.getPropertyValue("--bad") };
+  const colours = { read: colourOf(canvas, "--bar"), write: colourOf(canvas, "--bad") };
   for (const span of placed) {
     const x = canvas.width * (1 - ageOf(span, now) / (SECONDS * 1e6));
     const y = (canvas.height - 6) * (1 - span.lba / Math.max(1, last)) + 3;

@@ -17,7 +17,8 @@ import { matches, Recording, type SpanFilter } from "./recording.ts";
 import { saveAs } from "./save_as.ts";
 import { makeTimeCharts } from "./time_charts.ts";
 
-const DRAW_MS = 250;
+/** Charts of half a minute stand almost still; a drawing takes 15 ms of the cores that the machine runs on. */
+const DRAW_MS = 500;
 
 /** Mounts the view into `el`; `open` is called to have another trace opened. */
 export function mountTiming(el: HTMLElement, machine: Watched, open: () => void): Dispose {
