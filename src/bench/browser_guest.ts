@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright";
 import { chromiumLaunch } from "../../e2e/chromium.ts";
+import { processesNaming } from "../../e2e/processes.ts";
 import type { Automation } from "../app/automation.ts";
 import type { BootStageTiming, MachineSettings } from "../machine/api.ts";
 import { type Guest, type Instruments, within } from "./definitions/guest.ts";
@@ -32,6 +33,11 @@ export class Browser {
       this.#forget = onExit(() => this.#removeProfile());
     }
     return this.#context.pages()[0] ?? (await this.#context.newPage());
+  }
+
+  /** Process ids of its main process; the others descend from it. */
+  processes(): readonly number[] {
+    return processesNaming(this.#profile);
   }
 
   /** Ends the process; the profile stays, and the next `page()` starts another one. */

@@ -1,10 +1,13 @@
 /** What it costs to look: dd with the queue view or the timing view open, against dd with the panel closed. */
+import { threadTimes, withDescendants } from "../../e2e/processes.ts";
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
 import { fullSizes, type Job, makeJobs, quickSizes } from "./definitions/jobs.ts";
 import { fullPlan, quickPlan, warmUp } from "./definitions/measure.ts";
 import { defaultSystem } from "./definitions/systems.ts";
 import { servePage } from "./server.ts";
-import { roundText, type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
+import { roundText, type ViewFigure, type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
+
+const nothing: ViewFigure = { rate: 0, drawing: 0 };
 
 /** In each round each job runs once in each state, so that a machine's changing load does not favour one. */
 const ROUNDS = { quick: 7, full: 11 } as const;
@@ -32,16 +35,18 @@ export async function benchViews(quick: boolean): Promise<void> {
         await tab.getByRole("tab", { name: "Timing" }).click();
       },
     };
-    const measure = async (job: Job) => {
+    const measure = async (job: Job): Promise<ViewFigure> => {
+      const [before, start] = [drawingTime(browser), performance.now()];
       const { output } = await guest.exec(job.command(defaultSystem.device));
-      return job.parse(output);
+      const drawing = (drawingTime(browser) - before) / (performance.now() - start);
+      return { rate: job.parse(output), drawing };
     };
     await warmUp(guest, defaultSystem, all, plan);
     await guest.settle();
     const rounds = new Map<Job, ViewRound[]>(jobs.map(job => [job, []]));
     for (let i = 0; i < count; i++) {
-      const figures = new Map<Job, Record<keyof ViewRound, number>>(
-        jobs.map(job => [job, { closed: 0, queues: 0, timing: 0 }]),
+      const figures = new Map<Job, Record<keyof ViewRound, ViewFigure>>(
+        jobs.map(job => [job, { closed: nothing, queues: nothing, timing: nothing }]),
       );
       for (const state of viewStates) {
         await show[state]();
@@ -64,4 +69,15 @@ export async function benchViews(quick: boolean): Promise<void> {
     await browser.dispose();
     await page.close();
   }
+}
+
+/** CPU time so far, in milliseconds, of the threads that draw: the renderer's main thread, compositors, the display's. */
+function drawingTime(browser: Browser): number {
+  let sum = 0;
+  for (const pid of withDescendants(browser.processes())) {
+    for (const [thread, ms] of threadTimes(pid)) {
+      if (!/DedicatedWorker|ThreadPool/.test(thread)) sum += ms;
+    }
+  }
+  return sum;
 }
