@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
+import { licences } from "./scripts/build/licences.ts";
 import { offlinePage } from "./scripts/build/offline_page.ts";
 import { manifestQuery, policyHash, preloadScript } from "./scripts/build/preloads.ts";
 import { contentSecurityPolicy, isolationHeaders } from "./src/offline/policy.ts";
@@ -42,7 +43,7 @@ function gzippedAssets(): Plugin {
 export default defineConfig({
   // Every URL is relative: the page can be put into any folder of a host.
   base: "./",
-  plugins: [gzippedAssets(), offlinePage()],
+  plugins: [gzippedAssets(), licences(), offlinePage()],
   define: { "import.meta.env.VITE_IMAGES_QUERY": JSON.stringify(manifestQuery()) },
   // Found here at the first start of the development server, not in the middle of it (which would reload the page).
   optimizeDeps: { include: ["comlink", "idb-keyval", "@xterm/xterm", "@xterm/addon-fit", "v86"] },

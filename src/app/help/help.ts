@@ -95,7 +95,13 @@ export function openHelp(terminal: TerminalView, offline: Promise<OfflineStatus>
     ),
     screenReaderChoice(terminal),
     kept,
-    element("p", { class: "explanation" }, "More, with the source: README.md in Doorbell’s repository."),
+    element(
+      "p",
+      { class: "explanation" },
+      "More, with the source: README.md in Doorbell’s repository. ",
+      element("a", { href: "licences.txt" }, "Licences of all that this page ships"),
+      ", with where the source of the guest’s Linux is.",
+    ),
     element("div", { class: "buttons" }, close),
   ]);
   dialog.classList.add("help");
