@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TraceKind } from "../../trace/trace_ring.ts";
-import { matches, Recording } from "./recording.ts";
+import { isOpen, matches, Recording } from "./recording.ts";
 
 const command = (cid: number, time: number) => [
   { kind: TraceKind.fetched, time, a: 1, b: 0, c: 2 | (cid << 16), d: 1, e: 0 },
@@ -31,7 +31,8 @@ describe("Recording", () => {
   it("filters by queue, opcode and latency", () => {
     const [span] = new Recording().add(command(1, 0));
     const all = { qid: undefined, opcode: undefined, slowerThan: 0 };
-    expect(matches(all, span, 5)).toBe(true);
+    expect([isOpen(all), matches(all, span, 5)]).toEqual([true, true]);
+    expect(isOpen({ ...all, slowerThan: 6 })).toBe(false);
     expect(matches({ ...all, qid: 2 }, span, 5)).toBe(false);
     expect(matches({ ...all, opcode: 1 }, span, 5)).toBe(false);
     expect(matches({ ...all, slowerThan: 6 }, span, 5)).toBe(false);

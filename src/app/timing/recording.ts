@@ -15,6 +15,10 @@ export interface SpanFilter {
   readonly slowerThan: number;
 }
 
+/** Does the filter let all commands through? */
+export const isOpen = ({ qid, opcode, slowerThan }: SpanFilter): boolean =>
+  qid === undefined && opcode === undefined && slowerThan <= 0;
+
 export const matches = (
   { qid, opcode, slowerThan }: SpanFilter,
   span: CommandSpan,

@@ -62,7 +62,7 @@ function drawHeat({ canvas, range }: Chart, spans: readonly CommandSpan[], now: 
   let [low, high] = [ROWS, -1];
   for (const span of spans) {
     const column = COLUMNS - 1 - Math.floor((ageOf(span, now) / (SECONDS * 1e6)) * COLUMNS);
-    const row = Math.min(ROWS - 1, Math.floor(Math.log2(Math.max(1, latencyOf(span)))));
+    const row = Math.min(ROWS - 1, 31 - Math.clz32(Math.max(1, latencyOf(span))));
     counts[column * ROWS + row] += 1;
     low = Math.min(low, row);
     high = Math.max(high, row);
@@ -94,9 +94,7 @@ function drawPlaces({ canvas, range }: Chart, spans: readonly CommandSpan[], now
   const context = canvas.getContext("2d");
   if (!context) return;
   context.clearRect(0, 0, canvas.width, canvas.height);
-  const placed = spans
-    .filter(({ qid, opcode }) => qid !== 0 && (opcode === NvmOpcode.read || opcode === NvmOpcode.write))
-    .slice(-MAX_POINTS);
+  const placed = newestPlaced(spans);
   const last = placed.reduce((most, { lba }) => Math.max(most, lba), 0);
   describe(
     canvas,
@@ -114,6 +112,16 @@ function drawPlaces({ canvas, range }: Chart, spans: readonly CommandSpan[], now
     if (isRead) context.fillRect(x - 1.5, y - 1.5, 3, 3);
     else context.fillRect(x - 4, y - 1, 8, 2);
   }
+}
+
+/** Reads and writes, the newest first. */
+function newestPlaced(spans: readonly CommandSpan[]): CommandSpan[] {
+  const placed: CommandSpan[] = [];
+  for (let i = spans.length - 1; i >= 0 && placed.length < MAX_POINTS; i--) {
+    const { qid, opcode } = spans[i];
+    if (qid !== 0 && (opcode === NvmOpcode.read || opcode === NvmOpcode.write)) placed.push(spans[i]);
+  }
+  return placed;
 }
 
 function describe(canvas: HTMLCanvasElement, range: HTMLElement, what: string, words: string): void {

@@ -13,12 +13,17 @@ import { LOOK_MS, lookEvery } from "../frames.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
-import { matches, Recording, type SpanFilter } from "./recording.ts";
+import { isOpen, matches, Recording, type SpanFilter } from "./recording.ts";
 import { saveAs } from "./save_as.ts";
 import { makeTimeCharts } from "./time_charts.ts";
 
-/** Charts of half a minute stand almost still; a drawing takes 15 ms of the cores that the machine runs on. */
+/**
+ * Each half of the view is drawn so often: the figures and the charts in turn, so that no drawing holds up the page for long.
+ * Half a minute stands almost still anyway, and drawing takes the cores that the machine runs on.
+ */
 const DRAW_MS = 500;
+/** Commands that are looked at for new choices: what came before them has been offered then. */
+const OFFERED = 500;
 
 /** Mounts the view into `el`; `open` is called to have another trace opened. */
 export function mountTiming(el: HTMLElement, machine: Watched, open: () => void): Dispose {
@@ -91,6 +96,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   });
   const filtered = () => {
     const present = filter();
+    if (isOpen(present)) return recording.spans;
     return recording.spans.filter(span => matches(present, span, latencyOf(span)));
   };
   const count = (spans: readonly CommandSpan[]) => {
@@ -119,8 +125,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     restart();
   };
 
-  const draw = () => {
-    const spans = filtered();
+  const drawFigures = () => {
     setText(figures[0].value, formatTotal(histogram.total));
     for (const [i, quantile] of [0.5, 0.99, 0.999].entries()) {
       setText(
@@ -130,22 +135,25 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     }
     setText(figures[4].value, formatTotal(reader?.lost ?? 0));
     histogramView.show(histogram.octaves());
-    phases.show(spans);
-    charts.show(spans, observation?.now() ?? 0);
-    queue.offer(recording.spans, ({ qid }) => [qid, qid === 0 ? "admin" : String(qid)]);
+    phases.show(filtered());
+    queue.offer(recording.spans.slice(-OFFERED), ({ qid }) => [qid, qid === 0 ? "admin" : String(qid)]);
     // The same opcode means one thing on the admin queue and another on the others.
     command.offer(
-      recording.spans.filter(({ qid }) => (queue.value === 0 ? qid === 0 : qid !== 0)),
+      recording.spans.slice(-OFFERED).filter(({ qid }) => (queue.value === 0 ? qid === 0 : qid !== 0)),
       ({ qid, opcode }) => [opcode, commandName(qid, opcode)],
     );
   };
+  const drawCharts = () => charts.show(filtered(), observation?.now() ?? 0);
+  const halves = [drawFigures, drawCharts];
+  let turn = 0;
 
   const look = (now: number) => {
     follow();
     count(recording.add(reader?.read() ?? []));
-    if (now - drawnAt < DRAW_MS) return undefined;
+    if (now - drawnAt < DRAW_MS / halves.length) return undefined;
     drawnAt = now;
-    return draw;
+    turn += 1;
+    return halves[turn % halves.length];
   };
   const stop = lookEvery(LOOK_MS, look);
 
@@ -172,8 +180,7 @@ function choice(label: string) {
       return select.value === "" ? undefined : Number(select.value);
     },
     offer(spans: readonly CommandSpan[], of: (span: CommandSpan) => readonly [value: number, name: string]) {
-      // The newest are enough: what came once has been offered then.
-      for (const span of spans.slice(-500)) {
+      for (const span of spans) {
         const [value, name] = of(span);
         if (offered.has(value)) continue;
         offered.add(value);
