@@ -1,20 +1,30 @@
 /**
- * `npm run build:library`: the package v86-nvme in dist-lib/, ready for `npm pack`: two modules and what they share, the
- * declarations that the entry reaches, README and licences.
+ * `npm run build:library`: the package v86-nvme in dist-lib/ (or in the folder that is named), ready for `npm pack`: the
+ * modules, the declarations that the entry reaches, README and licences.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const OUT = join(ROOT, "dist-lib");
+const OUT = resolve(process.argv[2] ?? join(ROOT, "dist-lib"));
 const require = createRequire(import.meta.url);
 
 const project = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+
+/**
+ * The entry is a list of exports and nothing more: so a bundler that needs only what reads traces drops all modules but that
+ * one, and with them the worker.
+ */
+const groups = [
+  { name: "trace", test: /src\/(trace|devices\/nvme\/(spec|trace_files))/, priority: 3 },
+  { name: "shared", minShareCount: 2, priority: 2 },
+  { name: "attach", test: /src\/library\/(attach|monitor|shared_memory|delete_disk)/, priority: 1 },
+];
 
 rmSync(OUT, { recursive: true, force: true });
 const bundled = await bundle();
@@ -38,7 +48,7 @@ function manifest() {
       "./package.json": "./package.json",
     },
     types: "./types/library/index.d.ts",
-    files: ["index.js", "iothread.js", "chunks", "types", "THIRD_PARTY_LICENSES.md"],
+    files: ["index.js", "attach.js", "iothread.js", "chunks", "types", "THIRD_PARTY_LICENSES.md"],
     // v86's insides are no public interface: only this version is known to fit.
     peerDependencies: { v86: project.dependencies.v86 },
   };
@@ -55,7 +65,9 @@ async function bundle(): Promise<string[]> {
     dir: OUT,
     format: "esm",
     entryFileNames: "[name].js",
-    chunkFileNames: "chunks/[name].js",
+    // The worker's address is relative to the module that starts it.
+    chunkFileNames: ({ name }) => (name === "attach" ? "[name].js" : "chunks/[name].js"),
+    codeSplitting: { groups },
     minify: false,
   });
   await build.close();

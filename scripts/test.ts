@@ -43,6 +43,8 @@ mkdirSync("test-results", { recursive: true });
 const checks = [
   step("biome", "check", "--error-on-warnings"),
   ...typeScriptProjects.map(name => step("tsc", "-p", `tsconfig.${name}.json`)),
+  step("tsx", "scripts/api/reference.ts", "--check"),
+  step("tsx", "scripts/check_library.ts"),
   step("vitest", "run", "--reporter=default", "--reporter=json", "--outputFile.json=test-results/unit.json"),
   step("playwright", "test"),
 ];

@@ -192,4 +192,21 @@ describe.skipIf(!present)("what does not go together is refused with a sentence"
     await attachment.dispose();
     await attachment.dispose();
   });
+
+  it("tells of a reset, after which the controller is as at power-on", async () => {
+    const attachment = await attachNvme(emulator, disk());
+    let resets = 0;
+    const off = attachment.on("reset", () => resets++);
+    const { cpu } = (emulator as unknown as V86Emulator).v86;
+    const space = () => [...(cpu.devices.pci.device_spaces[0x0e << 3] ?? [])];
+    const before = space();
+    cpu.devices.pci.pci_write32(0x80000000 | (0x0e << 11) | 0x10, 0x80000000 | 0);
+    expect(space()).not.toEqual(before);
+    emulator.restart();
+    expect(space()).toEqual(before);
+    off();
+    emulator.restart();
+    expect(resets).toBe(1);
+    await attachment.dispose();
+  });
 });

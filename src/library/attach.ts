@@ -86,7 +86,7 @@ async function attach(v86: V86, plan: Plan): Promise<Attachment> {
     await loaded(emulator);
     const choice = choose(emulator, plan);
     thread = isServedByVcpu(choice.serving)
-      ? await useThisThread()
+      ? useThisThread()
       : await connectIothread(error => events.emit("error", error), plan.startIothread);
     const stolen = () =>
       events.emit("error", new Error("Another tab has taken a disk of this machine away."));
@@ -110,7 +110,7 @@ async function attach(v86: V86, plan: Plan): Promise<Attachment> {
       shadowDoorbells,
       guest,
       thread,
-      monitor: new Monitor(source, guest.memory),
+      monitor: new Monitor({ ...source, memory: guest.memory }),
       monitorSource: isShared(source.ram.buffer) ? source : undefined,
       events,
       released: () => taken.delete(emulator),

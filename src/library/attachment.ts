@@ -3,7 +3,7 @@ import { traceJson } from "../devices/nvme/trace_files.ts";
 import type { InterruptKind, MachineFaults, ServingMode } from "../machine/api.ts";
 import { FaultInjection } from "../machine/fault_injection.ts";
 import type { GuestStage } from "../machine/v86/boot_watch.ts";
-import type { CounterName } from "../trace/counters.ts";
+import type { Counters } from "../trace/counters.ts";
 import type { TraceRecord } from "../trace/trace_ring.ts";
 import type { DiskState } from "./disk_host.ts";
 import type { DiskThread } from "./disk_thread.ts";
@@ -38,7 +38,7 @@ export interface Attachment {
   /** Breaks the NVMe controller on purpose. Rejects for a virtio device. */
   readonly faults: MachineFaults;
   /** As {@link Monitor.counters}. */
-  counters(): Record<CounterName, number>;
+  counters(): Counters;
   /** As {@link Monitor.observe}. */
   observe(): Observer;
   /**
@@ -129,7 +129,7 @@ export class DeviceAttachment implements Attachment {
     });
   }
 
-  counters(): Record<CounterName, number> {
+  counters(): Counters {
     return this.monitor.counters();
   }
 

@@ -1,7 +1,7 @@
 /** The thread that has the disks, as the attaching thread sees it: that thread itself, or the I/O worker. */
 import * as Comlink from "comlink";
 import { connect } from "../machine/connect.ts";
-import type { DiskHost, DiskHostApi } from "./disk_host.ts";
+import { DiskHost, type DiskHostApi } from "./disk_host.ts";
 
 export interface DiskThread {
   readonly api: DiskHostApi;
@@ -40,9 +40,8 @@ function remote(api: Comlink.Remote<DiskHostApi>): DiskHostApi {
   };
 }
 
-/** This thread. What serves the I/O is only loaded where it is needed. */
-export async function useThisThread(): Promise<DiskThread & { readonly host: DiskHost }> {
-  const { DiskHost } = await import("./disk_host.ts");
+/** This thread. */
+export function useThisThread(): DiskThread & { readonly host: DiskHost } {
   const host = new DiskHost();
   return { host, api: host, answer: call => call, terminate() {} };
 }

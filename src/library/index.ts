@@ -36,7 +36,7 @@ export {
 export type { LbaBytes } from "../storage/disk_store.ts";
 export { MemoryBackend, type MemoryStore } from "../storage/memory_backend.ts";
 export { type CommandSpan, CommandSpans, latencyOf } from "../trace/command_spans.ts";
-export type { CounterName } from "../trace/counters.ts";
+export { type Counters, IothreadState } from "../trace/counters.ts";
 export { type Bucket, LatencyHistogram } from "../trace/latency_histogram.ts";
 export {
   readSavedTrace,

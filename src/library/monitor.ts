@@ -4,7 +4,7 @@ import { QueueInspector, type QueueLook } from "../devices/nvme/queue_inspector.
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
 import type { GuestRam, SharedDevices } from "../machine/protocol.ts";
-import { type CounterName, CounterReader } from "../trace/counters.ts";
+import { CounterReader, type Counters } from "../trace/counters.ts";
 import { MergedReader } from "../trace/merged_reader.ts";
 import type { TraceRecord } from "../trace/trace_ring.ts";
 
@@ -14,6 +14,11 @@ export interface MonitorSource {
   readonly devices: SharedDevices;
   /** @internal */
   readonly ram: GuestRam;
+  /**
+   * The guest's RAM in the thread that runs the guest.
+   * @internal
+   */
+  readonly memory?: GuestMemory;
 }
 
 /** Follows what the devices do, from where it was made. */
@@ -37,8 +42,7 @@ export class Monitor {
   readonly #reader: CounterReader;
   #observers = 0;
 
-  /** `memory` stands in for `source.ram` in the thread that runs the guest. */
-  constructor({ devices, ram }: MonitorSource, memory: GuestMemory = memoryOf(ram)) {
+  constructor({ devices, ram, memory = memoryOf(ram) }: MonitorSource) {
     const signals = new MachineSignals(devices.signals);
     const nvme = new SharedState(signals, devices.nvme);
     const virtio = devices.virtio && new VirtioSharedState(signals, devices.virtio);
@@ -49,8 +53,8 @@ export class Monitor {
     this.queues = new QueueInspector(nvme, memory);
   }
 
-  /** All counters now: cheap enough for every frame. Their names are explained in the README. */
-  counters(): Record<CounterName, number> {
+  /** All counters now: cheap enough for every frame. */
+  counters(): Counters {
     return this.#reader.read();
   }
 

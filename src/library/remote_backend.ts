@@ -7,6 +7,7 @@ import {
   StorageError,
   type StorageErrorKind,
 } from "../storage/block_backend.ts";
+import { checkChanges, checkChunks } from "../storage/chunk_checks.ts";
 
 /** What is sent in place of the backend. */
 export interface RemoteBackend {
@@ -51,21 +52,36 @@ async function answer<T>(call: () => Promise<T>): Promise<Answer<T>> {
 
 /** The far end: a backend whose calls go through the port. */
 export function useBackend({ port, chunkBytes, chunkCount, journal }: RemoteBackend): BlockBackend {
+  const geometry = { chunkBytes, chunkCount, journal };
   const calls = Comlink.wrap<RemoteCalls>(port);
+  let closing: Promise<void> | undefined;
+  // A port that is closed would never answer.
+  const checkOpen = () => {
+    if (closing) throw new StorageError("unavailable", "This disk is closed.");
+  };
   return {
-    chunkBytes,
-    chunkCount,
-    journal,
-    list: async () => unwrap(await calls.list()),
-    read: async chunks => unwrap(await calls.read(chunks)),
-    // What is sent is copied before the call returns.
-    commit: async changes => unwrap(await calls.commit(changes)),
-    async close() {
-      try {
-        unwrap(await calls.close());
-      } finally {
-        port.close();
-      }
+    ...geometry,
+    async list() {
+      checkOpen();
+      return unwrap(await calls.list());
+    },
+    async read(chunks) {
+      checkOpen();
+      checkChunks(geometry, chunks);
+      return unwrap(await calls.read(chunks));
+    },
+    async commit(changes) {
+      checkOpen();
+      checkChanges(geometry, changes);
+      // What is sent is copied before this returns.
+      unwrap(await calls.commit(changes));
+    },
+    close(): Promise<void> {
+      closing ??= calls
+        .close()
+        .then(answer => unwrap<void>(answer))
+        .finally(() => port.close());
+      return closing;
     },
   };
 }

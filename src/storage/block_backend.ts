@@ -2,7 +2,8 @@
  * Where the blocks of a disk live. A backend moves whole chunks and knows nothing of devices, guests or caches.
  *
  * Chunks are the unit of storage: `chunkBytes` long (a power of two), numbered from 0. A chunk that was never
- * written, or was discarded, does not exist and reads as zeroes (a thin disk).
+ * written, or was discarded, does not exist and reads as zeroes (a thin disk). Reads and commits take effect in the order
+ * of their calls.
  */
 export interface BlockBackend {
   readonly chunkBytes: number;

@@ -1,55 +1,93 @@
+/** All counters of a device, or of several together. */
+export interface Counters {
+  /** I/O commands completed. */
+  readonly commands: number;
+  /** Reads among them. */
+  readonly reads: number;
+  /** Writes among them. */
+  readonly writes: number;
+  /** Flushes among them. */
+  readonly flushes: number;
+  /** Admin commands completed. */
+  readonly adminCommands: number;
+  /** Data moved to the guest by I/O commands, in units of 512 bytes (as SMART does, so that 32 bits last long). */
+  readonly sectorsRead: number;
+  /** Data moved from the guest, in the same units. */
+  readonly sectorsWritten: number;
+  /** Commands that ended with an error status. */
+  readonly errors: number;
+  /** Faults injected (src/devices/nvme/faults). */
+  readonly faults: number;
+  /** Submission queue tail doorbells written through MMIO. */
+  readonly doorbellsRung: number;
+  /** Tail updates that the iothread found in the shadow buffer, for which no doorbell was rung. */
+  readonly doorbellsElided: number;
+  /** Tail updates that only the vCPU thread's sweep found: each would have been a lost doorbell. */
+  readonly doorbellsSwept: number;
+  /** Reads and writes of the controller's registers by the guest. */
+  readonly mmioExits: number;
+  /** Microseconds that the vCPU thread spent in those, while that is measured (Machine.timeExits). */
+  readonly exitTimeUs: number;
+  /** Interrupts raised. */
+  readonly interrupts: number;
+  /** Times the iothread was woken from sleep. */
+  readonly iothreadWakeups: number;
+  /** Times the vCPU thread was. */
+  readonly vcpuWakeups: number;
+  /** Busy waits of the iothread. */
+  readonly polls: number;
+  /** Those in which work came. */
+  readonly pollHits: number;
+  /** Busy waits of the halted vCPU thread. */
+  readonly haltPolls: number;
+  /** Those in which a completion came. */
+  readonly haltPollHits: number;
+  /** Tails that the iothread read from guest memory and took at once (strongly ordered host). */
+  readonly shadowTailsTaken: number;
+  /** Tails that it held back to a safe point. */
+  readonly shadowTailsHeld: number;
+  /** Present value, not a count: the iothread's adaptive polling time in microseconds. */
+  readonly pollTimeUs: number;
+  /** Present value: what the iothread does now (IothreadState). */
+  readonly iothreadState: number;
+  /** Present value: flushes that wait for storage. */
+  readonly flushesInProgress: number;
+}
+
+export type CounterName = keyof Counters;
+
 /**
  * Counters that every thread adds to and the page reads some times a second, in one SharedArrayBuffer. The order here is
  * the layout: one 32-bit word each, wrapping; the reader extends them to plain numbers.
  */
 export const counterNames = [
-  /** I/O commands completed, and among them reads, writes and flushes. */
   "commands",
   "reads",
   "writes",
   "flushes",
-  /** Admin commands completed. */
   "adminCommands",
-  /** Data moved by I/O commands, in units of 512 bytes (as SMART does, so that 32 bits last long). */
   "sectorsRead",
   "sectorsWritten",
-  /** Commands that ended with an error status. */
   "errors",
-  /** Faults injected (src/devices/nvme/faults). */
   "faults",
-  /** Submission queue tail doorbells written through MMIO. */
   "doorbellsRung",
-  /** Tail updates that the iothread found in the shadow buffer, for which no doorbell was rung. */
   "doorbellsElided",
-  /** Tail updates that only the vCPU thread's sweep found: each would have been a lost doorbell. */
   "doorbellsSwept",
-  /** Reads and writes of the controller's registers by the guest. */
   "mmioExits",
-  /** Microseconds that the vCPU thread spent in those, while that is measured (Machine.timeExits). */
   "exitTimeUs",
-  /** Interrupts raised. */
   "interrupts",
-  /** Times the iothread was woken from sleep, and times the vCPU thread was. */
   "iothreadWakeups",
   "vcpuWakeups",
-  /** Busy waits of the iothread, and those in which work came. */
   "polls",
   "pollHits",
-  /** Busy waits of the halted vCPU thread, and those in which a completion came. */
   "haltPolls",
   "haltPollHits",
-  /** Tails read from guest memory by the iothread: taken at once (strongly ordered host) or held back to a safe point. */
   "shadowTailsTaken",
   "shadowTailsHeld",
-  /** Present value, not a count: the iothread's adaptive polling time in microseconds. */
   "pollTimeUs",
-  /** Present value: what the iothread does now (IothreadState). */
   "iothreadState",
-  /** Present value: flushes that wait for storage. */
   "flushesInProgress",
-] as const;
-
-export type CounterName = (typeof counterNames)[number];
+] as const satisfies readonly CounterName[];
 
 /** The words that hold a present value and may fall. */
 const gauges: ReadonlySet<CounterName> = new Set(["pollTimeUs", "iothreadState", "flushesInProgress"]);

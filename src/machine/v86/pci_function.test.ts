@@ -92,6 +92,33 @@ describe("PciFunction", () => {
     expect(bytes[0x3d]).toBe(1);
   });
 
+  it("is as at power-on after the machine's reset", () => {
+    const { make, config, space, mappedAt } = fakeCpu();
+    const device = make();
+    const before = [...space()];
+    config(BAR0, 0x80000000);
+    config(BAR1, 0);
+    config(COMMAND, 7);
+    expect(mappedAt(0x80000000)).toBe(true);
+    device.reset();
+    expect([...space()]).toEqual(before);
+    expect([mappedAt(0x80000000), mappedAt(FIRST)]).toEqual([false, true]);
+  });
+
+  it("leaves the bus as it was", () => {
+    const { make, config, cpu, space, maps, log } = fakeCpu();
+    const { pci } = cpu.devices;
+    const before = [pci.pci_write32, pci.pci_write16, pci.pci_write8];
+    const device = make();
+    config(BAR0, 0x80000000);
+    config(BAR1, 0);
+    device.unplug();
+    expect(space()).toBeUndefined();
+    expect([pci.pci_write32, pci.pci_write16, pci.pci_write8]).toEqual(before);
+    for (const map of maps) expect(map.every(handler => handler === "nothing")).toBe(true);
+    expect(log.slice(-2)).toEqual([`lower ${DEVICE << 3} IF 0`, "clear TLB"]);
+  });
+
   it("is away from its bus, and back with its configuration", () => {
     const { make, config, cpu, space, maps, accesses } = fakeCpu();
     const device = make();

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { MachineSignals } from "../../devices/machine_signals.ts";
 import { Step } from "../../devices/pace.ts";
 import { FirmwarePace } from "./firmware_pace.ts";
@@ -22,7 +22,8 @@ function make() {
     v86.v86.yield(0, 0);
   };
   let inHousekeeping = false;
-  new RunLoop({
+  const own = { yield: v86.v86.yield, register_yield: v86.v86.register_yield };
+  const loop = new RunLoop({
     emulator: v86,
     devices: [{ safePoint: () => {}, hasWork: false, ioInFlight: false, stepNeedsGuest: true }],
     notifier: signals.vcpuNotifier,
@@ -47,7 +48,7 @@ function make() {
     pace.slowness = 1;
     signals.vcpuNotifier.set();
   };
-  return { rig, run, stop, halted };
+  return { rig, run, stop, halted, loop, own };
 }
 
 function fakeV86() {
@@ -61,8 +62,9 @@ function fakeV86() {
     v86: {
       cpu,
       running: true,
-      yield: () => {},
-      register_yield: () => {},
+      tick_counter: 7,
+      yield: vi.fn(),
+      register_yield: vi.fn(),
       unregister_yield: () => {},
       do_tick: () => {},
     },
@@ -129,4 +131,30 @@ it("lets it run until the step has happened, and no further", async () => {
   // v86 was made to leave at the safe point; the guest itself has not halted.
   expect(halted[0]).toBe(0);
   stop();
+});
+
+it.each([1, 0])("hands the guest back to v86's own loop, from slowness %i", async slowness => {
+  const { rig, run, loop, own } = make();
+  rig.pace.slowness = slowness;
+  run();
+  await passed(10);
+  loop.end();
+  const { ticks } = rig;
+  expect(rig.v86).toMatchObject(own);
+  expect(own.register_yield).toHaveBeenCalledOnce();
+  expect(own.yield).toHaveBeenCalledExactlyOnceWith(0, 7);
+  await passed(20);
+  expect(rig.ticks).toBe(ticks);
+});
+
+it("ends in the middle of a tick, too", async () => {
+  const { rig, run, loop, own } = make();
+  rig.onTick = () => {
+    if (rig.ticks === 3) loop.end();
+  };
+  run();
+  await passed(20);
+  expect(rig.ticks).toBe(3);
+  // Once by the end, and once by the tick itself; v86 drops the older of the two.
+  expect(own.yield).toHaveBeenCalledWith(0, 7);
 });
