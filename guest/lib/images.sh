@@ -37,6 +37,28 @@ make_initramfs() {
   gzip -9nc "$work/initramfs.cpio" >"$images/initramfs.cpio.gz"
 }
 
+# What the page appends to the initramfs of a guest with a network card: the same init with one more line, and what it
+# needs.
+make_network() {
+  say "network"
+  local stage=$work/network
+  mkdir -p "$stage"
+  sed '/^mount -o move .proc /i . /network/up' "$guest/initramfs/init" >"$stage/init"
+  grep -q '^. /network/up$' "$stage/init" || { echo "initramfs/init has no place for /network/up." >&2; exit 1; }
+  cp "$guest"/network/{up,udhcpc} "$stage"
+  install_program "$work/src/busybox-network/busybox" "$stage/busybox"
+  {
+    echo "file /init $stage/init 755 0 0"
+    echo "dir /network 755 0 0"
+    echo "file /network/up $stage/up 644 0 0"
+    echo "file /network/udhcpc $stage/udhcpc 755 0 0"
+    echo "file /network/busybox $stage/busybox 755 0 0"
+  } >"$stage/list"
+  touch -d "@$SOURCE_DATE_EPOCH" "$stage"/*
+  "$work/src/linux/usr/gen_init_cpio" -t "$SOURCE_DATE_EPOCH" "$stage/list" >"$work/network.cpio"
+  gzip -9nc "$work/network.cpio" >"$images/network.cpio.gz"
+}
+
 # Debian's own i386 binaries that are copied as they are.
 debian_programs="bin/dd sbin/e2fsck sbin/mke2fs sbin/resize2fs sbin/tune2fs sbin/dumpe2fs
   sbin/debugfs sbin/hdparm bin/nano-tiny"

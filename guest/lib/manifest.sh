@@ -70,14 +70,16 @@ write_manifest() {
       file_entry initramfs initramfs.cpio.gz gzip; echo ,
       file_entry rootfs rootfs.ext4.gz gzip "$work/rootfs.ext4" "$(cat "$work/embeds")"; echo ,
       file_entry bios bios.bin identity; echo ,
-      file_entry vgabios vgabios.bin identity; } | sed -z 's/}\n,/},/g'
+      file_entry vgabios vgabios.bin identity; echo ,
+      file_entry networkKernel bzImage-network identity; echo ,
+      file_entry network network.cpio.gz gzip; } | sed -z 's/}\n,/},/g'
     echo '  },'
     echo '  "cmdline": "'"$cmdline"'",'
     echo '  "packages": ['
     package_entries
     echo '  ],'
     echo '  "rebuild": "guest/build, as root on Debian 12; see guest/README.md",'
-    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (built twice from empty folders in two paths of one installation: the same). Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
+    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (built twice from empty folders in two paths of one installation: the same); bzImage-network and network.cpio.gz were built once, by the same steps. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
     echo '}'
   } >"$images/manifest.json"
   {

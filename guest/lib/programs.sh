@@ -36,13 +36,18 @@ configure_busybox() {
 # Static with musl: without a dynamic linker an exec costs half as much under the emulator.
 build_busybox() {
   local kind
-  for kind in root rescue; do
+  for kind in root rescue network; do
     say "busybox for the $kind system"
     cp -a "$work/src/busybox" "$work/src/busybox-$kind"
     (
       cd "$work/src/busybox-$kind"
-      # The root system has coreutils' dd, which is the one that people know.
-      if [ $kind = root ]; then configure_busybox CONFIG_DD=n; else configure_busybox; fi
+      # The root system has coreutils' dd, which is the one that people know. With a network card its busybox is the
+      # third one.
+      case $kind in
+        root) configure_busybox CONFIG_DD=n ;;
+        network) configure_busybox CONFIG_DD=n $(grep '^CONFIG_' "$guest/busybox-network.fragment") ;;
+        rescue) configure_busybox ;;
+      esac
       make -s -j "$jobs" KCONFIG_NOTIMESTAMP=1 CC="$guest/musl-cc" busybox 2>/dev/null
     )
   done

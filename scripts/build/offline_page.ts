@@ -11,8 +11,10 @@ import { policyHash, preloadScript } from "./preloads.ts";
 /** Where index.html has its first elements added. */
 const CHARSET = '<meta charset="utf-8" />';
 
-/** Not of the page: what is written last, and texts for people. */
-const notOfThePage = new RegExp(`^${SERVICE_WORKER}$|\\.md$|\\.map$`);
+/** Not kept for use without a network: what is written last, texts for people, and what only a guest on a network needs. */
+const notOfThePage = new RegExp(
+  `^${SERVICE_WORKER}$|\\.md$|\\.map$|^images/(bzImage-network|network\\.cpio\\.gz)$`,
+);
 
 export function offlinePage(): Plugin {
   let isBuild = false;

@@ -13,7 +13,7 @@ export function manifestQuery(): string {
 
 /**
  * The one script in index.html itself. Preloads that stand there as elements would be fetched also for a saved trace, which
- * needs no image at all, and for a boot from the disk, which needs no kernel.
+ * needs no image at all, for a boot from the disk, which needs no kernel, and for a guest on a network, which has another.
  */
 export function preloadScript(): string {
   const { files } = JSON.parse(readFileSync(manifest, "utf8")) as {
@@ -24,7 +24,7 @@ export function preloadScript(): string {
   );
   return [
     `{const asked=new URLSearchParams(location.search);`,
-    `const images=["manifest.json${manifestQuery()}",...(asked.get("boot")==="disk"?[]:${JSON.stringify(handed)})];`,
+    `const images=["manifest.json${manifestQuery()}",...(asked.get("boot")==="disk"||asked.get("network")?[]:${JSON.stringify(handed)})];`,
     `if(!asked.has("trace"))for(const image of images)document.head.append(Object.assign(document.createElement("link"),`,
     `{rel:"preload",as:"fetch",crossOrigin:"",href:"images/"+image}))}`,
   ].join("");

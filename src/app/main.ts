@@ -5,6 +5,7 @@
 import type { Machine, MachineSettings } from "../machine/api.ts";
 import { createMachine } from "../machine/machine.ts";
 import { element, slot } from "./dom.ts";
+import { isPermitted } from "./network/permission.ts";
 import { holdVersion } from "./offline/own_version.ts";
 import { browserFeatures, missingRequirement } from "./requirements.ts";
 import { parseSettings } from "./settings.ts";
@@ -18,11 +19,13 @@ else if (crossOriginIsolated || !(await reloadIsolated())) explain(missing);
 
 async function run(): Promise<void> {
   const { settings, notices } = parseSettings(location.search);
-  const machine = await openMachine(settings);
+  const { network } = settings;
+  const mayConnect = isPermitted(network);
+  const machine = await openMachine(mayConnect ? settings : { ...settings, network: "" });
   // A failed start is a state of the machine, which the views show.
   machine.start().catch(() => {});
   const { mountPage } = await import("./page.ts");
-  mountPage(machine, notices);
+  mountPage(machine, notices, mayConnect ? undefined : network);
 }
 
 /** True if the page is about to be loaded again, with what was missing. */

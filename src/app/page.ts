@@ -10,6 +10,8 @@ import { slot } from "./dom.ts";
 import { openHelp } from "./help/help.ts";
 import { makeSplit, type Split } from "./layout/split.ts";
 import { takeDroppedImages } from "./machines/drop.ts";
+import { askForNetwork } from "./network/ask.ts";
+import { connectedSentence } from "./network/permission.ts";
 import { mountNotices } from "./notices/notices.ts";
 import { startOffline } from "./offline/start.ts";
 import { mountStatus } from "./status/status.ts";
@@ -18,11 +20,21 @@ import { mountTerminal, type TerminalView } from "./terminal/terminal.ts";
 /** Puts another view before the terminal, which then is a part of it. `leave` moves the focus out of it. */
 export type MountOver = (terminal: TerminalView, leave: () => void) => { focus(): void };
 
-/** Mounts all views and makes `window.doorbell`. `messages` are for the user to read. */
-export function mountPage(machine: Machine, messages: readonly string[], mountOver?: MountOver): void {
+/**
+ * Mounts all views and makes `window.doorbell`. `messages` are for the user to read; `relay` is a network that the address asks
+ * for and the user has not permitted.
+ */
+export function mountPage(
+  machine: Machine,
+  messages: readonly string[],
+  relay?: string,
+  mountOver?: MountOver,
+): void {
   const notices = mountNotices(slot("notices"));
   for (const message of messages) notices.notice(message);
 
+  if (relay !== undefined) askForNetwork(machine, notices, relay);
+  else if (machine.settings.network !== "") notices.notice(connectedSentence(machine.settings.network));
   const offline = startOffline(machine, notices);
 
   let toolbar: Toolbar | undefined;

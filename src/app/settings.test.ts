@@ -8,7 +8,7 @@ describe("parseSettings", () => {
 
   test("every parameter sets its setting", () => {
     const query =
-      "?memory=512&boot=kernel&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&kernel=nvme.poll_queues%3D1%20quiet";
+      "?memory=512&boot=kernel&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&network=&kernel=nvme.poll_queues%3D1%20quiet";
     expect(parseSettings(query)).toEqual({
       settings: {
         diskAccess: "readonly",
@@ -20,6 +20,7 @@ describe("parseSettings", () => {
         scratch: "virtio-blk",
         pollMaxUs: 0,
         haltPollMaxUs: 50,
+        network: "",
         kernelArguments: "nvme.poll_queues=1 quiet",
       },
       notices: [],
@@ -97,5 +98,36 @@ describe("settingsQuery", () => {
   test("each setting has its parameter", () => {
     const texts = parameters.map(({ textOf }) => textOf(defaultSettings));
     expect(texts.toSorted()).toEqual(Object.values(defaultSettings).map(String).toSorted());
+  });
+});
+
+describe("network", () => {
+  test.each(["fetch", "wss://relay.invalid/", "ws://127.0.0.1:8080/x?y=1", "wisps://relay.invalid/wisp/"])(
+    "%s is taken, and stands in links",
+    network => {
+      const { settings, notices } = parseSettings(`?network=${encodeURIComponent(network)}`);
+      expect(notices).toEqual([]);
+      expect(settings.network).toBe(network);
+      expect(parseSettings(settingsQuery(settings)).settings).toEqual(settings);
+    },
+  );
+
+  test.each([
+    "inbrowser",
+    "https://relay.invalid/",
+    "javascript:alert(1)",
+    "wss://",
+    "wss://a b/",
+    `wss://${"a".repeat(300)}/`,
+  ])("%s is not", network => {
+    const { settings, notices } = parseSettings(`?network=${encodeURIComponent(network)}`);
+    expect(settings.network).toBe("");
+    expect(notices.join()).toContain("wisps://");
+  });
+
+  test("is refused where the card would share an interrupt line", () => {
+    const { settings, notices } = parseSettings("?network=fetch&interrupts=intx&scratch=virtio-blk");
+    expect(settings).toMatchObject({ network: "", interrupts: "intx", scratch: "virtio-blk" });
+    expect(notices).toHaveLength(1);
   });
 });

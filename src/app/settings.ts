@@ -23,6 +23,7 @@ export const defaultSettings: MachineSettings = {
   scratch: "nvme",
   pollMaxUs: 1000,
   haltPollMaxUs: 200,
+  network: "",
   kernelArguments: "",
 };
 
@@ -37,11 +38,23 @@ const shadowModes: readonly ShadowExtension[] = ["off", "dbbuf", "google"];
 /** x86 kernel command lines end at 2048 characters; the machine needs some of them itself. */
 const maxKernelArguments = 1024;
 
+/** The longest address of a network relay. */
+const maxRelay = 300;
+
+function isRelay(text: string): boolean {
+  return text.length <= maxRelay && /^(wss?|wisps?):\/\/[\x21-\x7e]+$/.test(text) && URL.canParse(text);
+}
+
 /** What a parameter's text may be. */
 export type ParameterKind =
   | { readonly kind: "choice"; readonly choices: readonly string[] }
   | { readonly kind: "integer"; readonly min: number; readonly max: number; readonly unit: string }
-  | { readonly kind: "text"; readonly maxLength: number };
+  | {
+      readonly kind: "text";
+      readonly maxLength: number;
+      /** What it may be, where that is not all of printable ASCII. */
+      readonly words?: string;
+    };
 
 /** One URL parameter, and the setting behind it. */
 export interface Parameter {
@@ -67,6 +80,16 @@ export const parameters: readonly Parameter[] = [
   oneOf("boot", "boot", bootSources),
   oneOf("disks", "diskAccess", diskAccesses),
   {
+    name: "network",
+    allowed: {
+      kind: "text",
+      maxLength: maxRelay,
+      words: "“fetch”, or the address of a relay that begins with wss://, ws://, wisps:// or wisp://",
+    },
+    textOf: ({ network }) => network,
+    parse: text => (text === "" || text === "fetch" || isRelay(text) ? { network: text } : undefined),
+  },
+  {
     name: "kernel",
     allowed: { kind: "text", maxLength: maxKernelArguments },
     textOf: ({ kernelArguments }) => kernelArguments,
@@ -76,6 +99,10 @@ export const parameters: readonly Parameter[] = [
         : undefined,
   },
 ];
+
+/** Why a machine has no network that asks for one. */
+export const SHARED_LINE =
+  "Ignored network=… in the address: with interrupts=intx the network card and the virtio disk would share an interrupt line, which v86 cannot.";
 
 export interface ParsedSettings {
   readonly settings: MachineSettings;
@@ -101,6 +128,10 @@ export function parseSettings(query: string): ParsedSettings {
       "Ignored kernel=… in the address: the kernel on the disk is started by its boot loader, with the command line in /boot/grub/grub.cfg.",
     );
   }
+  if (settings.network !== "" && settings.interrupts === "intx" && settings.scratch.startsWith("virtio")) {
+    settings = { ...settings, network: "" };
+    notices.push(SHARED_LINE);
+  }
   return { settings, notices };
 }
 
@@ -123,7 +154,7 @@ export function phrase(allowed: ParameterKind): string {
     case "integer":
       return `a whole number from ${allowed.min} to ${allowed.max} (${allowed.unit})`;
     case "text":
-      return `up to ${allowed.maxLength} printable ASCII characters`;
+      return allowed.words ?? `up to ${allowed.maxLength} printable ASCII characters`;
   }
 }
 

@@ -64,6 +64,11 @@ export interface MachineSettings {
   readonly pollMaxUs: number;
   /** Longest busy wait of the vCPU thread for a completion while the guest is halted, in microseconds. */
   readonly haltPollMaxUs: number;
+  /**
+   * Where the guest's network card leads: "" for no card, "fetch", or the address of a relay that takes Ethernet frames
+   * (ws:, wss:) or connections (wisp:, wisps:). docs/network.md.
+   */
+  readonly network: string;
   /** Appended to the kernel command line; on a disk its boot loader has the say. */
   readonly kernelArguments: string;
   /** A machine with other drives and disks than the built-in one, of which it then has none. */

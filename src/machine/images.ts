@@ -2,7 +2,7 @@ import { hashInUrl } from "../offline/version.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
 
 /** The images that a machine boots from, as public/images/manifest.json lists them. */
-export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios";
+export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios" | "networkKernel" | "network";
 
 interface ImageEntry {
   readonly path: string;

@@ -339,6 +339,7 @@ class WorkerMachine implements Machine {
           devices,
           disks,
           ideBytes: this.settings.scratch === "ide" && !own ? GIB : 0,
+          network: this.settings.network,
           shadowDoorbells: this.settings.shadowDoorbells,
           haltPollMaxUs: this.settings.haltPollMaxUs,
           interrupts: this.settings.interrupts,
@@ -370,12 +371,17 @@ class WorkerMachine implements Machine {
   }
 
   async #handedKernel(images: ImageStore): Promise<HandedKernel> {
-    const [image, initrd] = await Promise.all([images.get("kernel"), images.get("initramfs")]);
-    const { interrupts, kernelArguments } = this.settings;
+    const { interrupts, kernelArguments, network } = this.settings;
+    const [image, ...archives] = await Promise.all(
+      network === ""
+        ? [images.get("kernel"), images.get("initramfs")]
+        : [images.get("networkKernel"), images.get("initramfs"), images.get("network")],
+    );
     const { cmdline } = images.manifest;
     return {
       image,
-      initrd,
+      // The kernel unpacks one archive after the other; what a later one has again counts.
+      initrd: await new Blob(archives).arrayBuffer(),
       commandLine: `${cmdline} ${machineArguments[interrupts]} ${kernelArguments}`.trim(),
     };
   }

@@ -27,6 +27,8 @@ export interface VcpuWorkerConfig {
   readonly disks: readonly OpenedDisk[];
   /** Plug in v86's own IDE disk of so many bytes; 0 for none. */
   readonly ideBytes: number;
+  /** As in MachineSettings. */
+  readonly network: string;
   readonly shadowDoorbells: ShadowExtension;
   readonly haltPollMaxUs: number;
   readonly interrupts: InterruptKind;

@@ -20,8 +20,16 @@ const otherParameters = [
   "shadow",
   "pollMaxUs",
   "haltPollMaxUs",
+  "network",
 ] as const;
-const sharedParameters = ["interrupts", "serving", "shadow", "pollMaxUs", "haltPollMaxUs"] as const;
+const sharedParameters = [
+  "interrupts",
+  "serving",
+  "shadow",
+  "pollMaxUs",
+  "haltPollMaxUs",
+  "network",
+] as const;
 const MAX_NAME = 80;
 const MAX_COMMAND_LINE = 2000;
 

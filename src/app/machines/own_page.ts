@@ -3,8 +3,10 @@ import type { MachineSettings } from "../../machine/api.ts";
 import { createMachine } from "../../machine/machine.ts";
 import type { MachineScreen } from "../../machine/screen_protocol.ts";
 import { button, element, slot } from "../dom.ts";
+import { isPermitted } from "../network/permission.ts";
 import { mountPage } from "../page.ts";
 import { mountScreen, type ScreenView } from "../screen/screen_view.ts";
+import { parseSettings, SHARED_LINE } from "../settings.ts";
 import type { TerminalView } from "../terminal/terminal.ts";
 import { parseMachineLink } from "./link.ts";
 import { findMachine, settingsOf } from "./store.ts";
@@ -31,10 +33,18 @@ export async function runOwnMachine(): Promise<void> {
 
 function start(settings: MachineSettings): void {
   document.title = `${settings.own?.name} — Doorbell`;
-  const machine = createMachine(settings);
+  const asked = parseSettings(location.search).settings.network;
+  const shares = settings.own?.bus === "virtio" && settings.interrupts === "intx" && asked !== "";
+  const network = shares || !isPermitted(asked) ? "" : asked;
+  const machine = createMachine({ ...settings, network });
   machine.start().catch(() => {});
   const { screen } = machine;
-  mountPage(machine, [], screen && ((console, leave) => mountMachineView(screen, console, leave)));
+  mountPage(
+    machine,
+    shares ? [SHARED_LINE] : [],
+    shares || network === asked ? undefined : asked,
+    screen && ((console, leave) => mountMachineView(screen, console, leave)),
+  );
 }
 
 /** Screen and console of a machine of one's own, in the place of the console alone. */

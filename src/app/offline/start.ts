@@ -1,10 +1,8 @@
 /** When the page begins to be kept in the browser, and what is said when a newer one has come. */
 import type { Machine } from "../../machine/api.ts";
 import type { Notices } from "../notices/notices.ts";
+import { startAgain } from "../setup/change.ts";
 import type { OfflineStatus } from "./offline.ts";
-
-/** How long the guest has to write what it caches before the page is loaded again. */
-const SYNC_MS = 5000;
 
 /** Once the machine needs neither network nor processor for its start. */
 export async function startOffline(machine: Machine, notices: Notices): Promise<OfflineStatus> {
@@ -13,7 +11,7 @@ export async function startOffline(machine: Machine, notices: Notices): Promise<
   return keepOffline(() =>
     notices.notice(
       "A new version of Doorbell is here. It takes effect at the next reload; until then this machine goes on as it is.",
-      { label: "Reload now", run: () => void reload(machine) },
+      { label: "Reload now", run: () => void startAgain(machine, location.search) },
     ),
   );
 }
@@ -39,13 +37,4 @@ function started(machine: Machine): Promise<void> {
     });
     if (!isBusy()) resolve();
   });
-}
-
-/** A reload is to the guest as if the power went: what it has not written yet is written first. */
-async function reload(machine: Machine): Promise<void> {
-  if (machine.state === "running") {
-    const late = new Promise(resolve => setTimeout(resolve, SYNC_MS));
-    await Promise.race([machine.exec("sync").catch(() => {}), late]);
-  }
-  location.reload();
 }

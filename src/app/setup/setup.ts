@@ -2,6 +2,7 @@
 import type { Machine } from "../../machine/api.ts";
 import { messageOf } from "../controls/actions.ts";
 import { type Dispose, element, setText } from "../dom.ts";
+import { permit } from "../network/permission.ts";
 import { defaultSettings, type Parameter, parameters, parseSettings, settingsQuery } from "../settings.ts";
 import { startAgain } from "./change.ts";
 import { settingTerms } from "./terms.ts";
@@ -32,10 +33,11 @@ export function mountSetup(el: HTMLElement, machine: Machine): Dispose {
   );
   el.replaceChildren(form);
 
-  const query = () => {
+  const chosen = () => {
     const search = new URLSearchParams(fields.map(({ name, input }) => [name, input.value]));
-    return settingsQuery(parseSettings(`?${search}`).settings);
+    return parseSettings(`?${search}`).settings;
   };
+  const query = () => settingsQuery(chosen());
   const present = settingsQuery(machine.settings);
   const show = () => {
     const url = `${location.origin}${location.pathname}${query()}`;
@@ -58,6 +60,7 @@ export function mountSetup(el: HTMLElement, machine: Machine): Dispose {
   form.addEventListener("input", show);
   form.addEventListener("submit", event => {
     event.preventDefault();
+    permit(chosen().network);
     void attempt(() => startAgain(machine, query()));
   });
   normal.addEventListener("click", () =>

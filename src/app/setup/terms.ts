@@ -59,6 +59,11 @@ export const settingTerms: Readonly<Record<string, SettingTerm>> = {
       readonly: "a read-only copy",
     },
   },
+  network: {
+    label: "Network",
+    explanation:
+      "Empty for none. A network card whose other end is a relay: wss:// (Ethernet frames) or wisps:// (connections; v86 asks a public server for names), or “fetch” (HTTP only, by this browser, where the other site allows it). Whoever runs the relay sees and can change what goes through it, and gets your address.",
+  },
   kernel: {
     label: "Kernel arguments",
     explanation: "Appended to the command line, e.g. nvme.poll_queues=1.",

@@ -5,6 +5,7 @@ import { GuestClock } from "./guest_clock.ts";
 import { guestRam } from "./guest_ram.ts";
 import { completeIdeDrives } from "./ide_drives.ts";
 import { type Media, mediaOptions } from "./media.ts";
+import { netDevice, placeNetworkCard } from "./network_card.ts";
 import { Screen } from "./screen.ts";
 import { checkSeams, type V86Cpu, type V86Emulator } from "./seams.ts";
 import { instantiateShared } from "./shared_wasm.ts";
@@ -31,6 +32,8 @@ export interface EmulatorOptions {
   readonly screenPort?: MessagePort | undefined;
   /** v86's own IDE disk of so many bytes, all zeroes; 0 for none. */
   readonly ideBytes: number;
+  /** Where its network card leads, as MachineSettings.network; "" for none. */
+  readonly network: string;
   /** Give the machine a local APIC, which MSI-X needs. */
   readonly localApic: boolean;
   /** The guest asked for a reboot (keyboard controller, reset port, triple fault). */
@@ -73,8 +76,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
     // v86 has its local APIC only together with ACPI.
     acpi: options.localApic,
     uart1: true,
-    // No network card: v86 would let it share our interrupt line, and does not OR the levels of a shared line.
-    net_device: { type: "none" },
+    net_device: netDevice(options.network),
     disable_keyboard: true,
     disable_mouse: true,
     disable_speaker: true,
@@ -86,6 +88,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   const screen = new Screen(emulator, options.screenPort);
   if (media) completeIdeDrives(emulator, media);
   const { cpu } = emulator.v86;
+  if (options.network !== "") placeNetworkCard(cpu);
   offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
   return { v86: emulator, cpu, memory: guestRam(cpu), clock, screen };

@@ -32,6 +32,7 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
       firmwareFiles: [],
       memoryBytes: 128 << 20,
       ideBytes: 0,
+      network: "",
       localApic: false,
       onReboot: () => {},
     });
