@@ -139,6 +139,13 @@ describe("what it answers", () => {
     expect(makeStore(first).respond(get("", request))).toBeUndefined();
   });
 
+  test("a text that is opened as a page, as what it is", async () => {
+    const store = makeStore(makeVersion({ "licences.txt": "MIT" }));
+    serve({ "licences.txt": "MIT" });
+    const answer = await store.respond(get("licences.txt", { isNavigation: true }));
+    expect(answer?.headers.get("Content-Type")).toContain("text/plain");
+  });
+
   test("a server that fails is passed on, and nothing of it is kept", async () => {
     const store = makeStore(first);
     serve({ "index.html": "<first>" });

@@ -37,6 +37,7 @@ const contentTypes: Readonly<Record<string, string>> = {
   md: "text/markdown; charset=utf-8",
   png: "image/png",
   svg: "image/svg+xml",
+  txt: "text/plain; charset=utf-8",
   webmanifest: "application/manifest+json",
 };
 
@@ -62,9 +63,8 @@ export class VersionStore {
     const url = new URL(asked.url);
     const path = url.pathname.slice(new URL(this.#scope).pathname.length) || INDEX;
     const own = this.#files.get(path);
-    if (path === INDEX) return own && this.#answer(own);
-    // A page is index.html alone: whatever else is opened here is none of ours.
-    if (asked.isNavigation) return undefined;
+    // What else is opened here is none of ours.
+    if (path === INDEX || asked.isNavigation) return own && this.#answer(own);
     const hash = HASH_IN_URL.test(url.search) ? url.search.slice(1) : undefined;
     if (own && (hash === undefined || hashInUrl(own.sha256) === hash)) return this.#answer(own);
     if (hash !== undefined || path.startsWith("assets/")) return this.#answerOther(url, hash !== undefined);
