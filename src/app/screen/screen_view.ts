@@ -43,11 +43,11 @@ export function mountScreen(
   const hint = element("span", { class: "hint", role: "status" });
   const picture = makePictureView(() => showHint());
   const keyboard = makeKeyboard(screen, leave);
-  const stage = element("div", { class: "stage" }, picture.root, keyboard.root);
+  const monitor = element("div", { class: "monitor" }, picture.root, keyboard.root);
   let isCaptured = false;
-  const mouse = makeMouse(stage, screen, captured => {
+  const mouse = makeMouse(monitor, screen, captured => {
     isCaptured = captured;
-    stage.classList.toggle("captured", captured);
+    monitor.classList.toggle("captured", captured);
     showHint();
     if (captured) keyboard.root.focus({ preventScroll: true });
   });
@@ -91,11 +91,11 @@ export function mountScreen(
     hint,
     element("div", { class: "screen-tools" }, keys, useMouse),
   );
-  el.replaceChildren(head, stage);
+  el.replaceChildren(head, monitor);
 
   const show = (onScreen: boolean) => {
     isOnScreen = onScreen;
-    stage.hidden = keys.hidden = useMouse.hidden = hint.hidden = !onScreen;
+    monitor.hidden = keys.hidden = useMouse.hidden = hint.hidden = !onScreen;
     el.classList.toggle("head-only", !onScreen);
     console.root.hidden = onScreen;
     for (const [index, each] of tabs.entries()) {
@@ -119,11 +119,11 @@ export function mountScreen(
     unwatch = on ? screen.watch(update => picture.update(update)) : undefined;
   };
 
-  stage.addEventListener("mousedown", event => {
+  monitor.addEventListener("mousedown", event => {
     // Selecting text must not lose the selection to the keyboard: it has the focus once the button is up.
     if (picture.isGraphical) event.preventDefault();
   });
-  stage.addEventListener("click", () => {
+  monitor.addEventListener("click", () => {
     if (isCaptured || !(document.getSelection()?.isCollapsed ?? true)) return;
     keyboard.root.focus({ preventScroll: true });
     if (picture.isGraphical) mouse.capture();
