@@ -9,7 +9,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name: string) => join(ROOT, "node_modules/.bin", name);
 
 export interface PackedLibrary {
-  /** Holds `node_modules` and a folder for each example. */
+  /** Holds a folder for each example, with what `npm install` would put there. */
   readonly folder: string;
   readonly images: string;
   /** Builds an example with its own configuration. Resolves to the folder with the result. */
@@ -27,19 +27,21 @@ export function packLibrary(): PackedLibrary {
   const built = join(folder, "built");
   run(ROOT, bin("tsx"), "scripts/build_library.ts", built);
   const tarball = run(built, "npm", "pack", "--silent", "--pack-destination", folder).trim();
-  const modules = join(folder, "node_modules");
-  const installed = join(modules, "v86-nvme");
-  mkdirSync(installed, { recursive: true });
-  run(folder, "tar", "-xzf", tarball, "-C", installed, "--strip-components=1");
-  cpSync(join(ROOT, "node_modules/v86"), join(modules, "v86"), {
-    recursive: true,
-    filter: path => !/debug|fallback|\.map$|libv86\.js$/.test(path),
-  });
-  mkdirSync(join(modules, "vite"));
-  for (const part of ["package.json", "client.d.ts", "types"]) {
-    cpSync(join(ROOT, "node_modules/vite", part), join(modules, "vite", part), { recursive: true });
-  }
   cpSync(join(ROOT, "examples"), folder, { recursive: true });
+  for (const example of ["smallest", "own-backend", "trace-viewer"]) {
+    const modules = join(folder, example, "node_modules");
+    const installed = join(modules, "v86-nvme");
+    mkdirSync(installed, { recursive: true });
+    run(folder, "tar", "-xzf", tarball, "-C", installed, "--strip-components=1");
+    cpSync(join(ROOT, "node_modules/v86"), join(modules, "v86"), {
+      recursive: true,
+      filter: path => !/debug|fallback|\.map$|libv86\.js$/.test(path),
+    });
+    mkdirSync(join(modules, "vite"));
+    for (const part of ["package.json", "client.d.ts", "types"]) {
+      cpSync(join(ROOT, "node_modules/vite", part), join(modules, "vite", part), { recursive: true });
+    }
+  }
   return {
     folder,
     images: join(ROOT, "public/images"),

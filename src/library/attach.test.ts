@@ -193,6 +193,14 @@ describe.skipIf(!present)("what does not go together is refused with a sentence"
     await attachment.dispose();
   });
 
+  it("another version of v86, by what it lacks", async () => {
+    const { cpu } = (emulator as unknown as V86Emulator).v86;
+    const { jit_dirty_cache: kept } = cpu;
+    Object.assign(cpu, { jit_dirty_cache: undefined });
+    await expect(attachNvme(emulator, disk())).rejects.toThrow(/version of v86 lacks.*cpu\.jit_dirty_cache/);
+    Object.assign(cpu, { jit_dirty_cache: kept });
+  });
+
   it("tells of a reset, after which the controller is as at power-on", async () => {
     const attachment = await attachNvme(emulator, disk());
     let resets = 0;

@@ -54,7 +54,8 @@ export interface Attachment {
   on<E extends keyof AttachmentEvents>(event: E, listener: AttachmentEvents[E]): () => void;
   /**
    * Takes the device off the bus, puts v86's own methods back, makes durable what is in the disks' caches and ends the I/O
-   * worker. A guest that runs goes on and sees its disks pulled out: have it unmount them, or stop it, before. Rejects when
+   * worker. A guest that runs goes on and sees its disks pulled out: have it unmount them, or stop it, before, and destroy the
+   * V86 after. Rejects when
    * something could not be saved, or the I/O worker does not answer; all has ended then all the same. Each further call
    * gives the same promise.
    */

@@ -147,6 +147,15 @@ it.each([1, 0])("hands the guest back to v86's own loop, from slowness %i", asyn
   expect(rig.ticks).toBe(ticks);
 });
 
+it("hands over one that stands, to be started later", () => {
+  const { rig, loop, own } = make();
+  rig.v86.running = false;
+  loop.end();
+  loop.end();
+  expect(own.register_yield).toHaveBeenCalledOnce();
+  expect(own.yield).not.toHaveBeenCalled();
+});
+
 it("ends in the middle of a tick, too", async () => {
   const { rig, run, loop, own } = make();
   rig.onTick = () => {

@@ -135,9 +135,9 @@ export class RunLoop {
     firmwarePace.resume();
     notifier.set();
     const { v86 } = emulator;
-    if (!v86.running) return;
+    // v86 does that once and for all when it is made: one that stands may be started again.
     v86.register_yield();
-    v86.yield(0, v86.tick_counter);
+    if (v86.running) v86.yield(0, v86.tick_counter);
   }
 
   /** How long the guest and the devices can do without this thread. */
