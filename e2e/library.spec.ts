@@ -160,8 +160,8 @@ test("the smallest page works on a page that is not isolated, with the disk in t
 
 test("virtio-blk on an image on the web; a disk in OPFS", async ({ open, library }) => {
   const page = await open(join(library.folder, "smallest"));
-  await booted(page);
   // The page's own machine gives way to one with another device.
+  await page.waitForFunction(() => "attachment" in window);
   await withModules(page);
   const opfs = await page.evaluate(async () => {
     const { emulator, attachment } = window as unknown as Window & { emulator: { destroy(): Promise<void> } };
@@ -191,10 +191,14 @@ test("virtio-blk on an image on the web; a disk in OPFS", async ({ open, library
     });
     const disk = { backend: { kind: "http", url: "images/bzImage" } } as const;
     const virtio = await attachVirtio(machine, { type: "block", disk });
-    // Before the page's own listener, which clears the line.
+    // In place of the page's own listener.
     document.getElementById("keyboard")?.addEventListener(
       "submit",
-      () => machine.serial0_send(`${(document.getElementById("line") as HTMLInputElement).value}\n`),
+      event => {
+        event.preventDefault();
+        event.stopImmediatePropagation();
+        machine.serial0_send(`${(document.getElementById("line") as HTMLInputElement).value}\n`);
+      },
       { capture: true },
     );
     Object.assign(window, { attachment: virtio });

@@ -9,7 +9,7 @@ import type { V86Emulator } from "../machine/v86/seams.ts";
 import { MemoryBackend, type MemoryStore } from "../storage/memory_backend.ts";
 import { type CommandSpan, CommandSpans } from "../trace/command_spans.ts";
 import { readSavedTrace } from "../trace/saved_trace.ts";
-import { attachNvme } from "./attach.ts";
+import { attachNvme, attachVirtio } from "./attach.ts";
 import type { Attachment } from "./attachment.ts";
 import type { NvmeOptions } from "./options.ts";
 
@@ -162,6 +162,45 @@ describe.skipIf(!present)("a V86 of one's own, whose guest RAM is not shared", (
     expect(v86.cpu.devices.pci.device_spaces[0x0e << 3]).toBeUndefined();
     await expect(attachment.faults.arm({ action: "drop" })).rejects.toThrow(/detached/);
     expect(await sh("echo $((6*7))")).toContain("42");
+  });
+});
+
+describe.skipIf(!present)("virtio-scsi, by messages and in the event loop", () => {
+  const { emulator, until, sh } = machine({
+    acpi: true,
+    cmdline: "rescue console=ttyS0 tsc=reliable mitigations=off acpi=off lapic",
+  });
+  const image = new Uint8Array(2 << 20).fill(0x78);
+  let attachment: Attachment;
+
+  beforeAll(async () => {
+    attachment = await attachVirtio(emulator, {
+      type: "scsi",
+      disk: { backend: { kind: "memory", image } },
+      serving: "mainloop",
+    });
+    await emulator.run();
+    await until("rescue:/# ");
+  }, 120_000);
+
+  afterAll(async () => {
+    await attachment?.dispose();
+    await emulator.destroy();
+  });
+
+  it("reads and writes", async () => {
+    expect(attachment.interrupts).toBe("msix");
+    expect(await sh("cat /proc/interrupts")).toMatch(/PCI-MSI.*virtio/);
+    expect(await sh("dd if=/dev/sda bs=64k count=32 2>/dev/null | tr -d x | wc -c")).toMatch(/^0\r$/m);
+    await sh("dd if=/dev/zero of=/dev/sda bs=64k count=4 conv=fsync 2>/dev/null");
+    const { reads, writes, flushes, errors } = attachment.counters();
+    expect(Math.min(reads, writes, flushes)).toBeGreaterThan(0);
+    expect(errors).toBe(0);
+    expect(await attachment.disks()).toMatchObject([{ nsid: undefined, capacityBytes: 2 << 20 }]);
+  });
+
+  it("has no faults, and says so", async () => {
+    await expect(attachment.faults.arm({ action: "drop" })).rejects.toThrow(/of the NVMe controller/);
   });
 });
 
