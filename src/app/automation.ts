@@ -21,6 +21,8 @@ export interface Automation
     | "catalogue"
     | "faults"
     | "slowMotion"
+    | "snapshots"
+    | "restored"
     | "blockade"
     | "readOnly"
   > {
@@ -77,6 +79,9 @@ export function makeAutomation(
     get blockade() {
       return machine.blockade;
     },
+    get restored() {
+      return machine.restored;
+    },
     get readOnly() {
       return machine.readOnly;
     },
@@ -90,6 +95,7 @@ export function makeAutomation(
     catalogue: machine.catalogue,
     faults: machine.faults,
     slowMotion: machine.slowMotion,
+    snapshots: machine.snapshots,
     timeExits: on => machine.timeExits(on),
     bootStages: () => machine.bootStages,
     terminalText: () => terminal.text(),

@@ -50,6 +50,7 @@ export function mountPage(
     ...(!machine.settings.own && {
       help: () => openHelp(terminal, offline),
       disks: () => void openDisks(),
+      snapshots: () => void openSnapshots(),
     }),
     machines: () => void openMachines(),
     panel: () => (split.isOpen ? split.close() : void openPanel(split, machine)),
@@ -67,6 +68,10 @@ export function mountPage(
     await openMachinesDialog(machine, message => notices.notice(message), files);
   };
   takeDroppedImages(files => void openMachines(files));
+  const openSnapshots = async () =>
+    (await import("./snapshots/snapshots_dialog.ts")).openSnapshots(machine, message =>
+      notices.notice(message),
+    );
   mountBoot(slot("boot"), slot("boot-stages"), machine);
   mountStatus(slot("status"), machine);
   notices.watch(machine, actions);

@@ -8,12 +8,13 @@ describe("parseSettings", () => {
 
   test("every parameter sets its setting", () => {
     const query =
-      "?memory=512&boot=kernel&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&network=&kernel=nvme.poll_queues%3D1%20quiet";
+      "?memory=512&boot=kernel&start=boot&disks=readonly&serving=mmio&shadow=off&interrupts=intx&scratch=virtio-blk&pollMaxUs=0&haltPollMaxUs=50&network=&kernel=nvme.poll_queues%3D1%20quiet";
     expect(parseSettings(query)).toEqual({
       settings: {
         diskAccess: "readonly",
         memoryMiB: 512,
         boot: "kernel",
+        start: "boot",
         serving: "mmio",
         shadowDoorbells: "off",
         interrupts: "intx",

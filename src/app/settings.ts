@@ -11,12 +11,14 @@ import type {
   MachineSettings,
   ScratchDevice,
   ServingMode,
+  StartKind,
 } from "../machine/api.ts";
 
 export const defaultSettings: MachineSettings = {
   diskAccess: "own",
   memoryMiB: 256,
   boot: "kernel",
+  start: "snapshot",
   serving: "iothread+poll",
   shadowDoorbells: "dbbuf",
   interrupts: "msix",
@@ -30,6 +32,7 @@ export const defaultSettings: MachineSettings = {
 /** To steal is for a person to decide, or for a script that has looked at who has the disks: no link does it. */
 const diskAccesses: readonly DiskAccess[] = ["own", "takeover", "readonly"];
 const bootSources: readonly BootSource[] = ["kernel", "disk"];
+const startKinds: readonly StartKind[] = ["boot", "snapshot"];
 const servingModes: readonly ServingMode[] = ["mmio", "mainloop", "iothread", "iothread+poll"];
 const interruptKinds: readonly InterruptKind[] = ["intx", "msix"];
 const scratchDevices: readonly ScratchDevice[] = ["nvme", "virtio-blk", "virtio-scsi", "ide"];
@@ -78,6 +81,7 @@ export const parameters: readonly Parameter[] = [
   // The initramfs is put at 64 MiB: less than this does not boot.
   integer("memory", "memoryMiB", 96, 2048, "MiB"),
   oneOf("boot", "boot", bootSources),
+  oneOf("start", "start", startKinds),
   oneOf("disks", "diskAccess", diskAccesses),
   {
     name: "network",

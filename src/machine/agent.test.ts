@@ -53,6 +53,51 @@ describe("AgentClient", () => {
     expect((await result).ms).toBeGreaterThanOrEqual(0);
   });
 
+  it("pauses when the command that runs has ended, and sends the next one when it may", async () => {
+    const { agent, sent } = listening();
+    const [first, second] = [agent.exec("a"), agent.exec("b")];
+    let isIdle = false;
+    const paused = agent.pause(1000).then(idle => {
+      isIdle = idle;
+    });
+    await Promise.resolve();
+    expect(isIdle).toBe(false);
+    agent.receive(record(sent[0].id));
+    await paused;
+    expect([isIdle, sent.length]).toEqual([true, 1]);
+    await first;
+    agent.resume();
+    agent.receive(record(sent[1].id));
+    expect((await second).exitCode).toBe(0);
+    expect(await agent.pause(1000)).toBe(true);
+  });
+
+  it("does not wait for ever for a command to end, and goes on", async () => {
+    const { agent, sent } = listening();
+    const result = agent.exec("sleep 1000");
+    expect(await agent.pause(5)).toBe(false);
+    agent.resume();
+    agent.receive(record(sent[0].id));
+    await result;
+    void agent.exec("b");
+    expect(sent).toHaveLength(2);
+  });
+
+  it("wakes a shell that listens already, with a command that comes before all others", async () => {
+    const sent: string[] = [];
+    const agent = new AgentClient(
+      bytes => void sent.push(new TextDecoder().decode(bytes)),
+      () => {},
+    );
+    const later = agent.exec("later");
+    const woken = agent.wake("first");
+    expect(Buffer.from(sent[0].split(" ")[1], "base64").toString()).toBe("first");
+    agent.receive(record(sent[0].split(" ")[0]));
+    expect((await woken).exitCode).toBe(0);
+    agent.receive(record(sent[1].split(" ")[0]));
+    await later;
+  });
+
   it("runs one command at a time, in the order of the calls", async () => {
     const { agent, sent } = listening();
     const results = [agent.exec("a"), agent.exec("b"), agent.exec("c")];

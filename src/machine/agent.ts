@@ -25,6 +25,9 @@ export class AgentClient {
   readonly #queue: Running[] = [];
   #running: Running | undefined;
   #listening = false;
+  #isPaused = false;
+  /** To be called when no command runs any more. */
+  #onIdle: (() => void) | undefined;
   /** A probe that is under way: the answer it will have, the command that it was sent for, and what if that is lost. */
   #probe: { readonly record: string; readonly running: Running; readonly lost: () => void } | undefined;
   #nextId = 1;
@@ -39,10 +42,45 @@ export class AgentClient {
 
   exec(command: string): Promise<ExecResult> {
     return new Promise((resolve, reject) => {
-      const id = (this.#nextId++).toString(36);
-      this.#queue.push({ id, command, startedAt: 0, output: [], resolve, reject });
+      this.#queue.push(this.#newCommand(command, resolve, reject));
       this.#next();
     });
+  }
+
+  /**
+   * Sends nothing more until resume(), though a command that runs comes to its end. Resolves with true when the shell waits for
+   * the next one; with false when that takes longer than `limitMs`.
+   */
+  pause(limitMs: number): Promise<boolean> {
+    this.#isPaused = true;
+    if (!this.#running) return Promise.resolve(true);
+    return new Promise(resolve => {
+      const timer = setTimeout(() => resolve(false), limitMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  /** After pause(). */
+  resume(): void {
+    this.#isPaused = false;
+    this.#onIdle = undefined;
+    this.#next();
+  }
+
+  /** The shell is one that waits for a command already, in a machine that goes on from a snapshot; this one comes first. */
+  wake(command: string): Promise<ExecResult> {
+    this.#listening = true;
+    return new Promise((resolve, reject) => {
+      this.#queue.unshift(this.#newCommand(command, resolve, reject));
+      this.#next();
+    });
+  }
+
+  #newCommand(command: string, resolve: Running["resolve"], reject: Running["reject"]): Running {
+    return { id: (this.#nextId++).toString(36), command, startedAt: 0, output: [], resolve, reject };
   }
 
   /** The machine is gone: what runs or waits is rejected. */
@@ -143,7 +181,9 @@ export class AgentClient {
   }
 
   #next(): void {
-    if (this.#running || !this.#listening) return;
+    if (this.#running) return;
+    this.#onIdle?.();
+    if (!this.#listening || this.#isPaused) return;
     const next = this.#queue.shift();
     if (!next) return;
     this.#running = { ...next, startedAt: performance.now() };

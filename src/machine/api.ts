@@ -19,6 +19,9 @@ export type InterruptKind = "intx" | "msix";
  */
 export type BootSource = "kernel" | "disk";
 
+/** Boot each time, or go on from a snapshot where there is one that fits. */
+export type StartKind = "boot" | "snapshot";
+
 /** Which device the scratch disk hangs on. The system disk is always the NVMe controller's first namespace. */
 export type ScratchDevice = "nvme" | "virtio-blk" | "virtio-scsi" | "ide";
 
@@ -54,6 +57,8 @@ export interface MachineSettings {
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   readonly boot: BootSource;
+  /** What the first start does: `boot`, or go on where the machine was switched off with a snapshot, if that still fits. */
+  readonly start: StartKind;
   readonly serving: ServingMode;
   /** With "google" the PCI vendor is Google's, as it was in 2015; today's Linux then uses no shadow doorbells. */
   readonly shadowDoorbells: ShadowExtension;
@@ -89,8 +94,11 @@ export type MachineState =
   /** A worker died or the start failed; `restart()` may help. */
   | "failed";
 
-/** The steps from click to prompt, in order; several may overlap. Only a boot from disk has a boot loader. */
-export type BootStage = "images" | "disks" | "firmware" | "bootloader" | "kernel" | "userspace";
+/**
+ * The steps from click to prompt, in order; several may overlap. Only a boot from disk has a boot loader; a machine that goes on
+ * from a snapshot has `restore` in place of all that follows it.
+ */
+export type BootStage = "images" | "disks" | "restore" | "firmware" | "bootloader" | "kernel" | "userspace";
 
 /** Where the time to the prompt went. Milliseconds since start() was called. */
 export interface BootStageTiming {
@@ -269,6 +277,36 @@ export interface MachineSlowMotion {
   step(kind: StepName): Promise<boolean>;
 }
 
+/** A snapshot that is kept in this browser. */
+export interface ListedSnapshot {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly takenAt: number;
+  readonly bytes: number;
+  /** Why it cannot be restored now, as a sentence for the user; absent where nothing is known to be in the way. */
+  readonly refusal?: string;
+}
+
+/**
+ * Snapshots of the whole machine: docs/snapshots.md. One names the disks with what is on them, and is refused once they have moved
+ * on, as Linux would write what it has in its memory over what came since. All rejects with a sentence for the user.
+ */
+export interface MachineSnapshots {
+  /** The newest first. */
+  list(): Promise<readonly ListedSnapshot[]>;
+  /** Takes one of the running machine, which goes on. Good until a disk is written to. */
+  take(): Promise<ListedSnapshot>;
+  /** Takes one and switches the machine off at that point: the next start of the page goes on from there. */
+  suspend(): Promise<ListedSnapshot>;
+  /** Goes on from a snapshot, in place of what runs. Rejects, and what runs goes on, where that can be told beforehand. */
+  restore(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  /** As a file, for `add`. */
+  save(id: string): Promise<Blob>;
+  /** Keeps a file that `save` has made. It fits the disks of the browser that it was taken in, and no others. */
+  add(file: Blob): Promise<ListedSnapshot>;
+}
+
 export interface MachineEvents {
   state: (state: MachineState) => void;
   /** The whole list, at each change. */
@@ -302,6 +340,8 @@ export interface Machine {
   readonly blockade: Blockade | undefined;
   /** Whether the disks are a copy in memory: nothing that is written will be kept. */
   readonly readOnly: boolean;
+  /** Has the present life begun with a snapshot, and not with a boot? */
+  readonly restored: boolean;
   /** When the present boot began, on performance.now()'s scale. */
   readonly startedAt: number;
 
@@ -337,6 +377,7 @@ export interface Machine {
   /** Screen, keyboard and mouse; only of a machine of one's own. */
   readonly screen: MachineScreen | undefined;
   readonly catalogue: DiskCatalogue;
+  readonly snapshots: MachineSnapshots;
   readonly faults: MachineFaults;
   readonly slowMotion: MachineSlowMotion;
   /** A round trip to the I/O worker: for a status line, about once a second. */

@@ -29,6 +29,11 @@ export class BootTimeline {
     this.#update(stage, { endMs: performance.now() - this.startedAt });
   }
 
+  /** The stage did not take place after all. */
+  drop(stage: BootStage): void {
+    this.#change(this.#stages.filter(timing => timing.stage !== stage));
+  }
+
   progress(stage: BootStage, loaded: number, total: number): void {
     this.#update(stage, { loaded, total });
   }

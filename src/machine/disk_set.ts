@@ -14,6 +14,7 @@ import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } fro
 import { openOwnDisk } from "./own/open_own_disk.ts";
 import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
+import type { SnapshotDisk } from "./snapshots/snapshot_file.ts";
 
 /** The disks of a machine, in the worker that serves its I/O. */
 export class DiskSet implements DiskApi {
@@ -39,6 +40,10 @@ export class DiskSet implements DiskApi {
 
   async flush() {
     await Promise.all(Array.from(this.#disks.values(), ({ disk }) => disk.cache.flush()));
+  }
+
+  seal() {
+    return this.#oneByOne(() => Promise.all([...this.#disks.values()].map(sealDisk)));
   }
 
   seed(name: string, image: ArrayBuffer, sha256: string) {
@@ -295,6 +300,19 @@ export class DiskSet implements DiskApi {
     if (!attached) throw new Error(`Disk “${name}” is not in the machine any more; try again.`);
     return attached.disk;
   }
+}
+
+async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): Promise<SnapshotDisk> {
+  const generation = role.on === "nvme" ? await disk.seal() : undefined;
+  if (generation === undefined || role.on !== "nvme") {
+    throw new Error(
+      role.on === "nvme"
+        ? `Disk “${name}” is not kept in IndexedDB, and snapshots do not cover others: they could not tell whether it was written to since. Detach it first.`
+        : `Snapshots do not cover a scratch disk on ${role.on}; choose NVMe for it in the settings.`,
+    );
+  }
+  const { lbaBytes } = disk.describe();
+  return { id: disk.name, name, nsid: role.nsid, nguid, lbaBytes, capacityBytes, generation };
 }
 
 const entryOf = (entries: readonly DiskEntry[] | string, id: string): DiskEntry | undefined =>

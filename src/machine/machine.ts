@@ -14,6 +14,7 @@ import type {
   Machine,
   MachineEvents,
   MachineSettings,
+  MachineSnapshots,
   MachineState,
 } from "./api.ts";
 import { BootTimeline } from "./boot_timeline.ts";
@@ -26,10 +27,16 @@ import { ImageStore } from "./images.ts";
 import { MachineDisks } from "./machine_disks.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, ownersOf } from "./ownership.ts";
-import type { GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import type { DiskApi, GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
 import { ScreenLink } from "./screen_link.ts";
 import { listenToGuest, type SerialLines } from "./serial_lines.ts";
 import { SlowMotion } from "./slow_motion.ts";
+import { ConsoleTail } from "./snapshots/console_tail.ts";
+import { lateSnapshots, type Resumption, suspended } from "./snapshots/late_snapshots.ts";
+import type { Snapshotted } from "./snapshots/machine_snapshots.ts";
+import { obstacleOf } from "./snapshots/obstacles.ts";
+import type { FittingSnapshot } from "./snapshots/resume.ts";
+import { setTimeCommand } from "./snapshots/set_time.ts";
 import { isStronglyOrderedHost } from "./strongly_ordered.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectVcpu } from "./workers.ts";
@@ -42,6 +49,8 @@ const IMAGES_QUERY: string = import.meta.env.VITE_IMAGES_QUERY ?? "";
  * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
  */
 const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
+/** A command of the page in the guest has so long to end before a snapshot. */
+const CALM_LIMIT_MS = 10_000;
 const TAKEN_OVER = "Another tab has taken this machine's disks over.";
 
 /** `memory` keeps the drive's SMART counters over visits; without it they start anew with each page. */
@@ -62,6 +71,8 @@ interface Life {
   readonly timeline: BootTimeline;
   vcpu?: Connected<VcpuWorkerApi>;
   lines?: SerialLines;
+  /** It goes on from a snapshot that was only worth a try: a boot follows if it does not get on. */
+  isAttempt?: boolean;
 }
 
 /** The machine as the page holds it: two workers, their shared state, and what the guest's serial ports say. */
@@ -112,6 +123,11 @@ class WorkerMachine implements Machine {
   readonly #health: DriveHealth;
   readonly #disks: MachineDisks;
   readonly screen: ScreenLink | undefined;
+  readonly #console = new ConsoleTail();
+  #restored = false;
+  /** The first start of a page goes on from the snapshot that the machine was switched off with. */
+  #findSuspended: () => Promise<Resumption | undefined> = async () => undefined;
+  readonly snapshots: MachineSnapshots;
 
   constructor(
     settings: MachineSettings,
@@ -130,6 +146,19 @@ class WorkerMachine implements Machine {
       notice: message => this.#emit("notice", message),
       died: error => this.#fail(error),
     });
+    this.snapshots = lateSnapshots({
+      settings,
+      whileCalm: use => this.#whileCalm(use),
+      disksNow: async () => {
+        const storage = this.#state === "running" ? await this.#disks.storage() : undefined;
+        return await storage?.answer(storage.api.seal());
+      },
+      stop: () => this.stop(),
+      resume: file => this.start(this.#disks.access, { file, isOptional: false }),
+    });
+    // A second machine has no memory of its own, and nothing to go on from.
+    const mayGoOn = settings.start === "snapshot" && settings.diskAccess !== "readonly" && !settings.own;
+    if (mayGoOn) this.#findSuspended = suspended;
     // Whoever does not ask for `ready` hears of a failure by the state event.
     this.#ready.promise.catch(() => {});
   }
@@ -148,6 +177,10 @@ class WorkerMachine implements Machine {
 
   get rescue(): boolean {
     return this.#rescue;
+  }
+
+  get restored(): boolean {
+    return this.#restored;
   }
 
   get blockade(): Blockade | undefined {
@@ -170,12 +203,17 @@ class WorkerMachine implements Machine {
     return this.#events.on(event, listener);
   }
 
-  start(access = this.#disks.access): Promise<void> {
+  start(access = this.#disks.access, resumption?: Resumption): Promise<void> {
     this.#endLife("The machine was restarted.");
     this.#renewReady();
     this.#disks.access = access;
     this.#blockade = undefined;
     this.#rescue = false;
+    this.#restored = false;
+    this.#console.clear();
+    const findSuspended = this.#findSuspended;
+    this.#findSuspended = async () => undefined;
+    const resuming = resumption ? Promise.resolve(resumption) : findSuspended();
     const timeline = new BootTimeline(stages => {
       if (this.#life.timeline === timeline) this.#emit("boot", stages);
     });
@@ -183,8 +221,10 @@ class WorkerMachine implements Machine {
     this.#life = life;
     this.#guestNames.forget();
     this.#setState("booting");
-    this.#boot(life).catch(error => {
-      if (life === this.#life) this.#fail(error);
+    this.#boot(life, resuming).catch(error => {
+      if (life !== this.#life) return;
+      if (life.isAttempt) void this.start().catch(() => {});
+      else this.#fail(error);
     });
     return this.#ready.promise;
   }
@@ -289,7 +329,7 @@ class WorkerMachine implements Machine {
 
   // --- Booting
 
-  async #boot(life: Life): Promise<void> {
+  async #boot(life: Life, resuming: Promise<Resumption | undefined>): Promise<void> {
     const isCurrent = () => life === this.#life;
     const { timeline } = life;
     const cleared = this.#cleared;
@@ -306,11 +346,14 @@ class WorkerMachine implements Machine {
       return opened;
     });
     opening.catch(() => {});
+    const resumption = this.#disks.isCopy ? undefined : await resuming.catch(() => undefined);
+    const snapshot = resumption && (await this.#load(life, resumption, connecting, opening));
+    life.isAttempt = snapshot?.isOptional ?? false;
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
     const { own } = this.settings;
     const [media, handed, bios, vgaBios] = await Promise.all([
       own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
-      this.settings.boot === "kernel" && !own ? this.#handedKernel(images) : undefined,
+      this.settings.boot === "kernel" && !own && !snapshot ? this.#handedKernel(images) : undefined,
       images.get("bios"),
       images.get("vgabios"),
     ]);
@@ -347,8 +390,14 @@ class WorkerMachine implements Machine {
           serialPorts: [serial[0].port2, serial[1].port2],
           own: own &&
             screenPort && { screenPort, cdrom: own.cdrom, floppy: media?.floppy, bootOrder: own.bootOrder },
+          resume: snapshot?.state,
         },
-        [serial[0].port2, serial[1].port2, ...(screenPort ? [screenPort] : [])],
+        [
+          serial[0].port2,
+          serial[1].port2,
+          ...(screenPort ? [screenPort] : []),
+          ...(snapshot ? [snapshot.state.v86] : []),
+        ],
       ),
       Comlink.proxy((event: VcpuEvent) => {
         if (isCurrent()) this.#onVcpuEvent(timeline, event);
@@ -362,12 +411,52 @@ class WorkerMachine implements Machine {
     this.#reader = new CounterReader(
       [signals, nvme, ...(virtio ? [virtio] : [])].map(({ counters }) => counters),
     );
-    timeline.begin("firmware");
+    if (!snapshot) timeline.begin("firmware");
+    else this.#hear(snapshot.console);
     await life.vcpu.api.run();
+    if (snapshot) return await this.#wake(life);
     // What it boots, and when that is ready, only who watches it knows.
     if (!own || !isCurrent()) return;
     timeline.end("firmware");
     this.#reached(timeline, undefined);
+  }
+
+  /** The snapshot that the machine goes on from; undefined for one that was only worth a try and does not fit. */
+  async #load(
+    { timeline }: Life,
+    resumption: Resumption,
+    connecting: Promise<Connected<VcpuWorkerApi>>,
+    opening: Promise<unknown>,
+  ): Promise<FittingSnapshot | undefined> {
+    timeline.begin("restore");
+    const { loadFitting } = await import("./snapshots/resume.ts");
+    const snapshot = await loadFitting(resumption, this.settings, async () => {
+      await opening;
+      const storage: Connected<DiskApi> = this.#disks.areServedByVcpu
+        ? await connecting
+        : await this.#disks.connectIo();
+      return await storage.answer(storage.api.seal());
+    });
+    if (!snapshot) timeline.drop("restore");
+    return snapshot;
+  }
+
+  /** The guest goes on from a snapshot since a moment. */
+  async #wake(life: Life): Promise<void> {
+    const { wakeGuest } = await import("./snapshots/resume.ts");
+    if (!life.lines) return;
+    const notice = await wakeGuest(life.lines.agent);
+    if (life !== this.#life || this.#state !== "booting") return;
+    this.#restored = true;
+    life.timeline.end("restore");
+    this.#setState("running");
+    this.#ready.resolve();
+    if (notice !== undefined) this.#emit("notice", notice);
+  }
+
+  #hear(bytes: Uint8Array): void {
+    this.#console.add(bytes);
+    this.#events.output(bytes);
   }
 
   async #handedKernel(images: ImageStore): Promise<HandedKernel> {
@@ -413,7 +502,7 @@ class WorkerMachine implements Machine {
   #listen(life: Life, console: MessagePort, automation: MessagePort): void {
     life.lines = listenToGuest(console, automation, {
       output: bytes => {
-        if (life === this.#life) this.#events.output(bytes);
+        if (life === this.#life) this.#hear(bytes);
       },
       ready: rescue => {
         if (life !== this.#life || this.#state !== "booting") return;
@@ -470,6 +559,31 @@ class WorkerMachine implements Machine {
         this.#setState("stopped");
         this.#ready.reject(new Error("The guest has switched the machine off."));
         return;
+    }
+  }
+
+  /** For a snapshot: with the page's shell in the guest at rest, and the machine at full speed. */
+  async #whileCalm<T>(use: (machine: Snapshotted) => Promise<T>): Promise<T> {
+    const life = this.#life;
+    const { vcpu, lines } = life;
+    const storage = await this.#disks.storage();
+    if (this.#state !== "running" || !vcpu || !lines || !storage) {
+      throw new Error("A snapshot is one of a running machine; start it first.");
+    }
+    const obstacle = obstacleOf(this);
+    if (obstacle) throw new Error(obstacle);
+    this.slowMotion.resume();
+    try {
+      if (!(await lines.agent.pause(CALM_LIMIT_MS))) {
+        throw new Error(
+          "The page’s shell in Linux is busy with a command; take the snapshot when that has ended.",
+        );
+      }
+      return await use({ vcpu, storage, console: this.#console.bytes });
+    } finally {
+      lines.agent.resume();
+      // Its clock stood still.
+      if (life === this.#life) void this.exec(setTimeCommand(Date.now())).catch(() => {});
     }
   }
 

@@ -6,6 +6,7 @@ import { VirtioPciDevice } from "../devices/virtio/pci_device.ts";
 import { controllerIdentity, PCI_DEVICE_ID } from "./identity.ts";
 import type { VcpuWorkerConfig } from "./protocol.ts";
 import type { DeviceStates } from "./servers.ts";
+import type { MachineDevices, Savable } from "./snapshots/machine_state.ts";
 import type { Emulator } from "./v86/emulator.ts";
 import { ExitTimer } from "./v86/exit_timer.ts";
 import type { FirmwarePace } from "./v86/firmware_pace.ts";
@@ -39,7 +40,7 @@ export interface Plugged {
 export function plugNvme(
   board: Board,
   notifyServer: () => void,
-): Plugged & { readonly faults: ControllerFaults } {
+): Plugged & { readonly faults: ControllerFaults; readonly savable: Savable<MachineDevices["nvme"]> } {
   const { emulator, config, states } = board;
   const { memory } = emulator;
   const identity = controllerIdentity(config.shadowDoorbells);
@@ -59,7 +60,7 @@ export function plugNvme(
       setPresent: present => pci.plugged?.setPresent(present),
     },
   });
-  pci.plug(board, {
+  const plugged = pci.plug(board, {
     name: "nvme",
     device: NVME_DEVICE,
     vendorId: identity.vendorId,
@@ -68,7 +69,17 @@ export function plugNvme(
     mmio: controller,
     msixVectors,
   });
-  return { ...pluggedIn(controller, pci), faults: controller.faults };
+  const savable: Savable<MachineDevices["nvme"]> = {
+    get busyWith() {
+      return controller.busyWith;
+    },
+    save: () => ({ controller: controller.save(), pci: plugged.save() }),
+    restore(state) {
+      plugged.restore(state.pci);
+      controller.restore(state.controller);
+    },
+  };
+  return { ...pluggedIn(controller, pci), faults: controller.faults, savable };
 }
 
 /** Undefined in a machine without a virtio device. */
@@ -107,7 +118,7 @@ const MSIX_VECTORS = 4;
 
 /** A device and its PCI function need each other: the device is made first, with this in the function's place. */
 interface LateFunction {
-  plug(board: Board, options: Omit<PciFunctionOptions, "exitTimer" | "afterWrite">): void;
+  plug(board: Board, options: Omit<PciFunctionOptions, "exitTimer" | "afterWrite">): PciFunction;
   readonly plugged: PciFunction | undefined;
 }
 
@@ -120,6 +131,7 @@ function lateFunction(): LateFunction {
         exitTimer: new ExitTimer(states.signals),
         afterWrite: () => firmwarePace.cut(),
       });
+      return plugged;
     },
     get plugged() {
       return plugged;

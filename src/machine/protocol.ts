@@ -7,6 +7,8 @@ import type { BaseImage, DiskSpec, Imported } from "../storage/disks/disk_librar
 import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
 import type { ImageSource, OwnDisk } from "./own/own_machine.ts";
+import type { MachineStateBytes } from "./snapshots/machine_state.ts";
+import type { SnapshotDisk } from "./snapshots/snapshot_file.ts";
 import type { GuestStage } from "./v86/boot_watch.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import type { BootDevice } from "./v86/media.ts";
@@ -37,6 +39,8 @@ export interface VcpuWorkerConfig {
   readonly serialPorts: readonly [MessagePort, MessagePort];
   /** Of a machine of one's own. */
   readonly own?: OwnHardware | undefined;
+  /** The machine goes on where this snapshot was taken; `kernel` is undefined then. */
+  readonly resume?: MachineStateBytes | undefined;
 }
 
 /** What a machine of one's own has that the built-in one has not. Its disks are the opened ones. */
@@ -61,6 +65,15 @@ export interface VcpuWorkerApi extends DiskApi, FaultApi {
   /** Makes the machine; the guest does not run yet. */
   create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam>;
   run(): Promise<void>;
+  /**
+   * Has the guest stand still, with nothing under way in its devices. Resolves to what it is still busy with after some seconds:
+   * then it goes on. Rejects where there is no machine.
+   */
+  freeze(): Promise<string | undefined>;
+  /** The frozen machine. */
+  saveState(): Promise<MachineStateBytes>;
+  /** Lets it go on. */
+  thaw(): Promise<void>;
 }
 
 /** The buffers of MachineSignals, SharedState and, in a machine with a virtio device, VirtioSharedState. */
@@ -153,6 +166,11 @@ export interface DiskApi extends DiskCopying {
   /** Writes the shipped image to a disk that has none yet. */
   seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
   status(): Promise<DiskStatus[]>;
+  /**
+   * Flushes the disks and names what is on them then, for a snapshot. Rejects with a sentence when one of them is kept in a way
+   * that has no names for what is on it.
+   */
+  seal(): Promise<SnapshotDisk[]>;
   /** Deletes disks; they must be opened anew. */
   wipe(names: readonly string[]): Promise<void>;
   /** Flushes all disks. */

@@ -15,6 +15,8 @@ import type { GuestRam, VcpuEvent, VcpuWorkerApi, VcpuWorkerConfig } from "./pro
 import { reportRejections } from "./report.ts";
 import { isServedByVcpu, serveHere } from "./serve_here.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
+import { MachineSaver } from "./snapshots/machine_saver.ts";
+import type { MachineStateBytes } from "./snapshots/machine_state.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
 import { diskBootFiles, menuFiles } from "./v86/firmware_files.ts";
@@ -34,6 +36,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   #emulator: Emulator | undefined;
   /** Of the controller, and of the I/O commands if they are served here. */
   #faults: readonly (ControllerFaults | IoFaults)[] = [];
+  #saver: MachineSaver | undefined;
 
   async create(config: VcpuWorkerConfig, onEvent: (event: VcpuEvent) => void): Promise<GuestRam> {
     const states = openStates(config.devices);
@@ -42,10 +45,11 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const emulator = await createEmulator({
       ...config,
       wasm: await wasm,
-      firmwareFiles: own ? menuFiles() : config.kernel ? [] : diskBootFiles(NVME_DEVICE),
+      firmwareFiles: own ? menuFiles() : config.kernel || config.resume ? [] : diskBootFiles(NVME_DEVICE),
       media: own && (await openMedia(own, this.ideDisks())),
       screenPort: own?.screenPort,
       localApic: config.interrupts === "msix",
+      clockMs: config.resume?.devices.clockMs,
       onReboot: () => {
         void emulator.v86.stop();
         onEvent("reboot");
@@ -69,16 +73,17 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const serialPorts = config.serialPorts.map((port, index) => {
       const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
       // Firmware and boot loaders read what is typed, and do no flow control.
-      if (!config.kernel) serial.flowControlled = () => !firmwarePace.isOn;
+      if (!config.kernel && !config.resume) serial.flowControlled = () => !firmwarePace.isOn;
       port.onmessage = (event: MessageEvent<Uint8Array>) => serial.send(event.data);
       return serial;
     });
     const watch = new BootWatch(cpu, states.nvme.counters, stage => {
       if (stage !== "bootloader") firmwarePace.isOn = false;
+      if (config.resume) return;
       if (stage !== "bootloader" || !config.kernel) onEvent(stage);
     });
     let lastOutput = 0;
-    new RunLoop({
+    const runLoop = new RunLoop({
       emulator: v86,
       devices,
       notifier: signals.vcpuNotifier,
@@ -100,6 +105,12 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
         for (const serial of serialPorts) serial.flush();
       },
     });
+    this.#saver = new MachineSaver({ emulator, nvme: nvme.savable, serialPorts, runLoop });
+    if (config.resume) {
+      await this.#saver.restore(config.resume);
+      servers?.nvme.resume();
+      firmwarePace.isOn = false;
+    }
     return {
       buffer: memory.bytes.buffer as SharedArrayBuffer,
       byteOffset: memory.bytes.byteOffset,
@@ -114,6 +125,21 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
 
   async faultReport(): Promise<FaultReport> {
     return mergeReports(this.#faults.map(({ reported }) => reported));
+  }
+
+  async freeze(): Promise<string | undefined> {
+    if (!this.#saver) throw new Error(NO_MACHINE);
+    return await this.#saver.freeze();
+  }
+
+  async saveState(): Promise<MachineStateBytes> {
+    if (!this.#saver) throw new Error(NO_MACHINE);
+    const state = await this.#saver.save();
+    return Comlink.transfer(state, [state.v86]);
+  }
+
+  async thaw(): Promise<void> {
+    this.#saver?.thaw();
   }
 
   async run(): Promise<void> {

@@ -38,6 +38,8 @@ export interface ChunkChange {
    * does not hold counts as zeroes. It may then store these alone. Without a journal it means nothing.
    */
   readonly blocks?: readonly number[] | undefined;
+  /** `data` equals what the backend holds, with what lies over it: only how it is kept changes. */
+  readonly isFold?: boolean | undefined;
 }
 
 /** Reading without a copy in between, of storage that answers at once. */

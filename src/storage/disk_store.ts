@@ -44,6 +44,13 @@ export interface DiskStore extends BlockBackend {
   setLbaBytes(lbaBytes: LbaBytes): Promise<void>;
 
   /**
+   * Names what is durable when this is called: the name of the disk's generation, a UUID. It stays the same, also when the disk
+   * is closed and opened, until something is committed that changes the disk; that gives it a new one in the same transaction.
+   * Rejects with StorageError. Absent where no generations are kept.
+   */
+  readonly seal?: (() => Promise<string>) | undefined;
+
+  /**
    * Makes the disk larger, rounded up to whole chunks; the new part reads as zeroes. Durable when it resolves;
    * `chunkCount` and `metadata` have changed then. Rejects with RangeError when that would not make it larger, and
    * with StorageError. A cache above has the size it was opened with: open the disk anew.

@@ -82,6 +82,11 @@ export class SnapshotStore implements DiskStore {
     return this.#store.setLbaBytes(lbaBytes);
   }
 
+  get seal(): (() => Promise<string>) | undefined {
+    const store = this.#store;
+    return store.seal && (() => (store.seal as () => Promise<string>)());
+  }
+
   grow(capacityBytes: number): Promise<void> {
     return this.#store.grow(capacityBytes);
   }

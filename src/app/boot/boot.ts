@@ -10,6 +10,7 @@ import { type Bar, layOut, presentStage, stageOrder, type Waterfall } from "./wa
 const names: Record<BootStage, { readonly label: string; readonly doing: string }> = {
   images: { label: "Images", doing: "Fetching images" },
   disks: { label: "Disks", doing: "Opening disks" },
+  restore: { label: "Restored from a snapshot", doing: "Going on from a snapshot" },
   firmware: { label: "Firmware", doing: "Firmware" },
   bootloader: { label: "Boot loader", doing: "Boot loader" },
   kernel: { label: "Kernel", doing: "Kernel starts" },
@@ -34,7 +35,6 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
   );
   const fromDisk = machine.settings.boot === "disk";
   const rows = new Map(stageOrder.map(stage => [stage, makeRow(stage)]));
-  rows.get("bootloader")!.row.hidden = !fromDisk;
   const panel = element(
     "section",
     { id: "boot-panel", class: "boot-panel", "aria-label": "Boot stages" },
@@ -55,7 +55,17 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
     button.setAttribute("aria-expanded", String(isOpen));
   };
 
+  /** What a boot goes through, or a machine that goes on from a snapshot. */
+  const chooseRows = () => {
+    const isRestore = stages.some(({ stage }) => stage === "restore");
+    for (const [stage, { row }] of rows) {
+      const ofRestore = stage === "restore" || stage === "images" || stage === "disks";
+      row.hidden = isRestore ? !ofRestore : stage === "restore" || (stage === "bootloader" && !fromDisk);
+    }
+  };
+
   const draw = () => {
+    chooseRows();
     const waterfall = layOut(stages, (endedAt ?? performance.now()) - machine.startedAt);
     drawRows(rows, waterfall, machine.state === "failed");
     const text = summary(machine, waterfall);
@@ -169,7 +179,8 @@ function summary(machine: Machine, waterfall: Waterfall): { line: string; announ
     }
     case "running":
     case "stopped": {
-      const booted = `Booted in ${formatSeconds(waterfall.totalMs)}`;
+      const how = machine.restored ? "Restored from a snapshot" : "Booted";
+      const booted = `${how} in ${formatSeconds(waterfall.totalMs)}`;
       return { line: booted, announcement: machine.state === "running" ? booted : "" };
     }
     case "failed":

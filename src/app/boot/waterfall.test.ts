@@ -7,6 +7,7 @@ test("nothing has begun", () => {
   expect(waterfall.bars.map(bar => bar.stage)).toEqual([
     "images",
     "disks",
+    "restore",
     "firmware",
     "bootloader",
     "kernel",
@@ -38,13 +39,13 @@ test("stages that overlap, one that goes on", () => {
   });
   expect(waterfall.bars[1]).toMatchObject({ leftPercent: 20, widthPercent: 20 });
   expect(presentStage(waterfall)).toMatchObject({ stage: "firmware", durationMs: 100, leftPercent: 80 });
-  expect(waterfall.bars[4].startMs).toBeUndefined();
+  expect(waterfall.bars[5].startMs).toBeUndefined();
 });
 
 test("bars of a finished boot stay on the time line, and later time does not stretch it", () => {
   const waterfall = layOut([{ stage: "userspace", startMs: 900, endMs: 1000 }], 60_000);
   expect(waterfall.totalMs).toBe(1000);
-  expect(waterfall.bars[5]).toMatchObject({ leftPercent: 90, widthPercent: 10, going: false });
+  expect(waterfall.bars[6]).toMatchObject({ leftPercent: 90, widthPercent: 10, going: false });
 });
 
 test("a clock that lags behind a stage's start gives no negative bar", () => {

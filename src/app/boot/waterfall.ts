@@ -4,6 +4,7 @@ import type { BootStage, BootStageTiming } from "../../machine/api.ts";
 export const stageOrder: readonly BootStage[] = [
   "images",
   "disks",
+  "restore",
   "firmware",
   "bootloader",
   "kernel",

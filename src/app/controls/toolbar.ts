@@ -15,6 +15,7 @@ export interface ToolbarLinks {
   /** The built-in machine's disks: makes, resets, attaches them. */
   disks?(): void;
   machines(): void;
+  snapshots?(): void;
   /** Opens or closes the panel with the queue view. */
   panel(): void;
   /** Returns the focus to the terminal (F6 again). */
@@ -41,6 +42,13 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
     button("Machines…", links.machines, {
       title: "Start a machine of your own: a CD image, a disk, a floppy, a kernel",
     }),
+    ...(links.snapshots
+      ? [
+          button("Snapshots…", links.snapshots, {
+            title: "Save the whole machine, and go on from there later",
+          }),
+        ]
+      : []),
     queues,
     ...(links.help
       ? [button("What am I looking at?", links.help, { title: "A short explanation, and commands to try" })]

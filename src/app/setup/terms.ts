@@ -50,6 +50,12 @@ export const settingTerms: Readonly<Record<string, SettingTerm>> = {
       "The shipped kernel, or what the firmware finds on the NVMe disk: a boot loader, and what that loads.",
     choices: { kernel: "shipped kernel", disk: "from the disk" },
   },
+  start: {
+    label: "Start",
+    explanation:
+      "What opening the page does after the machine was switched off with a snapshot that still fits its disks.",
+    choices: { boot: "always boot", snapshot: "go on from the snapshot" },
+  },
   disks: {
     label: "Disks",
     explanation: "Read-only works on a copy in memory, which is dropped in the end.",

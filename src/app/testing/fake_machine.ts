@@ -21,6 +21,7 @@ import { type CounterName, counterNames, IothreadState } from "../../trace/count
 import { FakeCatalogue } from "./fake_catalogue.ts";
 import { FakeFaults } from "./fake_faults.ts";
 import { FakeSlowMotion } from "./fake_slow_motion.ts";
+import { FakeSnapshots } from "./fake_snapshots.ts";
 
 const mib = 2 ** 20;
 const imageBytes = 11.4 * mib;
@@ -108,6 +109,8 @@ class FakeMachine implements Machine {
   }
 
   startedAt = 0;
+  restored = false;
+  readonly snapshots = new FakeSnapshots();
   blockade: Blockade | undefined;
   readOnly = false;
 

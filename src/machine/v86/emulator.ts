@@ -36,6 +36,8 @@ export interface EmulatorOptions {
   readonly network: string;
   /** Give the machine a local APIC, which MSI-X needs. */
   readonly localApic: boolean;
+  /** What the guest's clock says, for a machine that goes on where another one was; undefined for a new one. */
+  readonly clockMs?: number | undefined;
   /** The guest asked for a reboot (keyboard controller, reset port, triple fault). */
   readonly onReboot: () => void;
 }
@@ -89,6 +91,8 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   if (media) completeIdeDrives(emulator, media);
   const { cpu } = emulator.v86;
   if (options.network !== "") placeNetworkCard(cpu);
+  // Nothing of the machine is older than the clock.
+  if (options.clockMs !== undefined) clock.goOnFrom(options.clockMs);
   offerFirmwareFiles(cpu, options.firmwareFiles);
   cpu.reboot_internal = options.onReboot;
   return { v86: emulator, cpu, memory: guestRam(cpu), clock, screen };

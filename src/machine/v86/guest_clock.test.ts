@@ -37,3 +37,20 @@ it("lets as much time pass as it is told, and never more than has passed", () =>
   clock.release(50);
   expect(clock.now()).toBe(1015);
 });
+
+it("goes on from where another one was, ahead of the host or behind it", () => {
+  for (const ms of [50_000, 10]) {
+    const { host, clock } = make();
+    clock.goOnFrom(ms);
+    expect(clock.now()).toBe(ms);
+    host.now += 3;
+    expect(clock.now()).toBe(ms + 3);
+    clock.hold();
+    host.now += 100;
+    clock.goOnFrom(ms);
+    expect(clock.now()).toBe(ms);
+    clock.release();
+    host.now += 1;
+    expect(clock.now()).toBe(ms + 1);
+  }
+});

@@ -34,6 +34,11 @@ export class GuestClock {
     this.#heldAt = Number.NaN;
   }
 
+  /** The guest's time is this from now on: that of a snapshot. All that its machine has noted as due stays so. */
+  goOnFrom(ms: number): void {
+    this.#behind = (this.isHeld ? this.#heldAt : this.#hostNow()) - ms;
+  }
+
   /** Makes it the clock of a v86 whose wasm has got it as its `microtick` import already. */
   install(emulator: V86Emulator): void {
     emulator.v86.constructor.microtick = this.now;

@@ -66,3 +66,25 @@ describe("MsixTable", () => {
     expect([...MsixTable.capability(17)]).toEqual([0x11, 0, 16, 0, 0, 0, 1, 0, 0, 0x80, 1, 0]);
   });
 });
+
+it("goes on with what was pending and masked elsewhere", () => {
+  const first = new MsixTable(
+    4,
+    () => 1 << 31,
+    () => {},
+  );
+  first.writeRegister(MSIX_TABLE_OFFSET + 8, 0x31);
+  first.raise(0);
+  const delivered: number[] = [];
+  const second = new MsixTable(
+    4,
+    () => 1 << 31,
+    vector => void delivered.push(vector),
+  );
+  second.restore(JSON.parse(JSON.stringify(first.save())));
+  second.deliverPending();
+  expect(delivered).toEqual([]);
+  second.writeRegister(MSIX_TABLE_OFFSET + 12, 0);
+  second.deliverPending();
+  expect(delivered).toEqual([0x31]);
+});

@@ -16,6 +16,11 @@ export const MSIX_TABLE_OFFSET = 0x10000;
 export const MSIX_PBA_OFFSET = 0x18000;
 const CAPABILITY_ID = 0x11;
 
+export interface MsixState {
+  readonly table: readonly number[];
+  readonly pending: readonly number[];
+}
+
 export class MsixTable {
   readonly #table: Int32Array;
   readonly #pending: Int32Array;
@@ -52,6 +57,17 @@ export class MsixTable {
     view.setUint32(4, MSIX_TABLE_OFFSET, true);
     view.setUint32(8, MSIX_PBA_OFFSET, true);
     return bytes;
+  }
+
+  /** For a snapshot: table and pending bits. */
+  save(): MsixState {
+    return { table: [...this.#table], pending: [...this.#pending] };
+  }
+
+  restore({ table, pending }: MsixState): void {
+    this.#table.set(table.slice(0, this.#table.length));
+    this.#pending.set(pending.slice(0, this.#pending.length));
+    this.#anyPending = this.#pending.some(bits => bits !== 0);
   }
 
   get enabled(): boolean {

@@ -119,6 +119,28 @@ describe("PciFunction", () => {
     expect(log.slice(-2)).toEqual([`lower ${DEVICE << 3} IF 0`, "clear TLB"]);
   });
 
+  it("goes on where another one was mapped, and refuses a place that is none", () => {
+    const { make, mappedAt } = fakeCpu();
+    const device = make();
+    const base = 0x80000000;
+    device.restore({ ...device.save(), base });
+    expect([mappedAt(base), mappedAt(FIRST)]).toEqual([true, false]);
+    expect(device.save().base).toBe(base);
+    for (const bad of [
+      0,
+      RAM - BLOCK,
+      base + 4096,
+      0xfee00000,
+      0xfffe0000 + BLOCK,
+      0.5,
+      Number.NaN,
+      -BLOCK,
+    ]) {
+      expect(() => device.restore({ base: bad, msix: undefined }), String(bad)).toThrow(RangeError);
+    }
+    expect(mappedAt(base)).toBe(true);
+  });
+
   it("is away from its bus, and back with its configuration", () => {
     const { make, config, cpu, space, maps, accesses } = fakeCpu();
     const device = make();

@@ -1,6 +1,6 @@
 import type { ExitTimer } from "./exit_timer.ts";
 import { LocalApic } from "./local_apic.ts";
-import { MsixTable } from "./msix.ts";
+import { type MsixState, MsixTable } from "./msix.ts";
 import { override } from "./override.ts";
 import { type V86Cpu, words } from "./seams.ts";
 
@@ -36,6 +36,13 @@ export interface PciFunctionOptions {
   readonly msixVectors: number;
   /** Further capabilities, without their pointers to the next one. */
   readonly capabilities?: readonly Uint8Array[];
+}
+
+/** For a snapshot: what v86, which keeps the configuration space, does not know. */
+export interface PciFunctionState {
+  /** Where the BAR is mapped. */
+  readonly base: number;
+  readonly msix: MsixState | undefined;
 }
 
 /** v86 maps MMIO in blocks of this size, so the BAR is one block. */
@@ -181,6 +188,24 @@ export class PciFunction {
   /** Sends messages whose mask is gone. At each safe point. */
   safePoint(): void {
     this.#msix?.deliverPending();
+  }
+
+  save(): PciFunctionState {
+    return { base: this.#mapped, msix: this.#msix?.save() };
+  }
+
+  /** After v86 has restored its own state. Throws where the BAR cannot be. */
+  restore({ base, msix }: PciFunctionState): void {
+    if (
+      !Number.isInteger(base) ||
+      base % BAR_BYTES !== 0 ||
+      base + BAR_BYTES > 2 ** 32 ||
+      !this.#isFree(base)
+    ) {
+      throw new RangeError(`A BAR cannot be mapped at ${base}.`);
+    }
+    if (base !== this.#mapped) this.#map(base);
+    if (msix) this.#msix?.restore(msix);
   }
 
   /** A 32-bit write into configuration space. True if it was dealt with here. */

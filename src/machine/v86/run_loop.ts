@@ -4,6 +4,7 @@ import { SpinTrial } from "../../eventloop/spin_trial.ts";
 import type { EventLoopTurn } from "../../eventloop/turn.ts";
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { FirmwarePace } from "./firmware_pace.ts";
+import { Freezer } from "./freezer.ts";
 import type { GuestClock } from "./guest_clock.ts";
 import { override } from "./override.ts";
 import { Pacer } from "./pacer.ts";
@@ -83,6 +84,7 @@ export class RunLoop {
   readonly #isDead: () => boolean;
   /** Put back v86's own methods. */
   readonly #restore: readonly (() => void)[];
+  readonly #freezer = new Freezer();
   #ended = false;
 
   constructor(options: RunLoopOptions) {
@@ -175,6 +177,7 @@ export class RunLoop {
       // This may be called in the middle of what hold() calls: a byte for the serial port raises its interrupt.
       await turn();
     }
+    if (this.#freezer.isWanted) await this.#stand();
     if (pacer.isFree) clock.release();
     else await pacer.hold({ ranMs: this.#ranMs, idleMs: () => this.#delayMs });
     this.#scheduled = false;
@@ -183,6 +186,35 @@ export class RunLoop {
     // A guest that polls need not run up to its next safe point to see what was served.
     if (mainLoop && firmwarePace.isOn) this.#safePoint(false);
     if (!this.#ended) this.#run();
+  }
+
+  /**
+   * Has the guest stand still, with its clock, between two stretches of its code. Resolves with true when `isQuiet` says that
+   * nothing is under way in the devices, which go on until then; with false, and the guest goes on, when that takes longer
+   * than `limitMs`. thaw() lets it go on.
+   */
+  freeze(isQuiet: () => boolean, limitMs: number): Promise<boolean> {
+    const frozen = this.#freezer.freeze(isQuiet, limitMs);
+    this.#options.notifier.set();
+    return frozen;
+  }
+
+  thaw(): void {
+    this.#freezer.thaw();
+  }
+
+  #stand(): Promise<void> {
+    const { notifier, mainLoop, housekeeping, clock } = this.#options;
+    clock.hold();
+    return this.#freezer.stand({
+      serve: () => {
+        this.#safePoint(true);
+        mainLoop?.dispatch();
+        housekeeping(true);
+      },
+      wait: () => notifier.waitTurning(1),
+      now: () => performance.now(),
+    });
   }
 
   async #rest(): Promise<void> {

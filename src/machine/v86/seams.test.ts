@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createEmulator, type Emulator } from "./emulator.ts";
-import { checkSeams, type V86Emulator } from "./seams.ts";
+import { checkSeams, V86_VERSION, type V86Emulator } from "./seams.ts";
 
 const IMAGES = fileURLToPath(new URL("../../../public/images/", import.meta.url));
 const V86 = dirname(createRequire(import.meta.url).resolve("v86/package.json"));
@@ -50,6 +50,11 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
     expect(cpu.wasm_memory.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 
+  it("is the version that snapshots name", () => {
+    const { version } = JSON.parse(readFileSync(join(V86, "package.json"), "utf8")) as { version: string };
+    expect(V86_VERSION).toBe(version.split("+")[0]);
+  });
+
   it("has all that Doorbell uses", () => {
     expect(() => checkSeams(emulator.v86)).not.toThrow();
   });
@@ -70,6 +75,8 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
   }
 
   it.each([
+    "save_state",
+    "restore_state",
     "v86.do_tick",
     "v86.yield",
     "v86.cpu.jit_dirty_cache",
@@ -110,5 +117,22 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
     });
     expect(text).toContain("Linux version");
     expect(emulator.memory.bytes.buffer).toBeInstanceOf(SharedArrayBuffer);
+  });
+
+  it("saves what it is, and copies it back into the memory that there is, with its clock", async () => {
+    const { memory, cpu, v86, clock } = emulator;
+    await v86.stop();
+    memory.bytes.fill(0x5a, 4096, 8192);
+    const before = memory.bytes.slice(0, 1 << 20);
+    const [at, flags] = [clock.now(), new Int32Array(cpu.flags.buffer, cpu.flags.byteOffset, 1)[0]];
+    const state = await v86.save_state();
+    expect(state.byteLength).toBeLessThan(64 << 20);
+    memory.bytes.fill(0xa5, 0, 16 << 20);
+    clock.goOnFrom(at + 1e6);
+    await v86.restore_state(state);
+    clock.goOnFrom(at);
+    expect(Buffer.compare(memory.bytes.slice(0, 1 << 20), before)).toBe(0);
+    expect(new Int32Array(cpu.flags.buffer, cpu.flags.byteOffset, 1)[0]).toBe(flags);
+    checkSeams(v86);
   });
 });

@@ -5,6 +5,9 @@
 
 import { isShared } from "../../devices/shared_buffer.ts";
 
+/** The version of v86 that all of this is known of; snapshots are of one version. */
+export const V86_VERSION = "0.5.462";
+
 export type PortRead = () => number;
 
 /** v86's PCI bus. Config space is 64 little-endian words a device, indexed by device number << 3. */
@@ -205,6 +208,10 @@ export interface V86Emulator {
   add_listener(event: string, listener: (value: never) => void): void;
   run(): Promise<void>;
   stop(): Promise<void>;
+  /** All but the devices that others have plugged in, of which only the PCI configuration space is kept. */
+  save_state(): Promise<ArrayBuffer>;
+  /** Copies into the memory that there is. Before run(). */
+  restore_state(state: ArrayBuffer): Promise<void>;
   serial_send_bytes(port: number, bytes: Uint8Array): void;
   serial_set_clear_to_send(port: number, status: boolean): void;
 }
@@ -234,6 +241,7 @@ const functionsOfCpu = [
   "run_hardware_timers",
   "reboot_internal",
 ] as const;
+const functionsOfEmulator = ["save_state", "restore_state"] as const;
 const functionsOfMachine = ["yield", "register_yield", "unregister_yield", "do_tick"] as const;
 const functionsOfIdeDrives = [
   "ata_command",
@@ -276,6 +284,7 @@ export function checkSeams(
   const check = (present: boolean, name: string) => {
     if (!present) missing.push(name);
   };
+  for (const name of functionsOfEmulator) check(typeof emulator[name] === "function", `emulator.${name}`);
   const { v86 } = emulator;
   const cpu = v86?.cpu;
   check(cpu !== undefined, "emulator.v86.cpu");

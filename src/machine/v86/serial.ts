@@ -44,6 +44,18 @@ export class SerialPort {
     this.#outputLength = 0;
   }
 
+  /** For a snapshot: input that the guest has not read yet. v86 does not keep it, though it keeps that there is some. */
+  save(): number[] {
+    const waiting = this.#input.flatMap((bytes, i) => [...bytes.subarray(i === 0 ? this.#inputAt : 0)]);
+    return [...this.#uart.input, ...waiting];
+  }
+
+  /** After v86 has restored its own state. */
+  restore(input: readonly number[]): void {
+    this.#uart.input.push(...input.slice(0, MAX_IN_UART));
+    if (input.length > MAX_IN_UART) this.#input.push(Uint8Array.from(input.slice(MAX_IN_UART)));
+  }
+
   send(bytes: Uint8Array): void {
     this.#input.push(bytes);
     this.pump();

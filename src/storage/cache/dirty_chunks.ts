@@ -117,7 +117,7 @@ export class DirtyChunks implements Iterable<number> {
       since = Math.min(since, this.#since[chunk]);
       const blocks = this.#unsaved.take(chunk);
       const change = this.#take(chunk, forFlush ? blocks : undefined);
-      changes.push(change);
+      changes.push(blocks.length === 0 && change.data ? { ...change, isFold: true } : change);
       unsaved.push(blocks);
       bytes += this.storedBytes(change);
       if (bytes >= most || changes.length >= MAX_COMMIT_CHANGES) break;

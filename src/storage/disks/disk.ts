@@ -155,6 +155,12 @@ export class Disk {
     return this.#store.setLbaBytes(lbaBytes);
   }
 
+  /** Flushes, and names what is durable then: DiskStore.seal. Undefined for a disk that keeps no generations. */
+  async seal(): Promise<string | undefined> {
+    await this.cache.flush();
+    return await this.#store.seal?.();
+  }
+
   get chunkBytes(): number {
     return this.#store.chunkBytes;
   }

@@ -20,6 +20,8 @@ import {
 import {
   checkMetadata,
   finished,
+  GENERATION_KEY,
+  type GenerationRecord,
   METADATA_KEY,
   OWNER_KEY,
   openDatabase,
@@ -50,13 +52,26 @@ export class IndexedDbBackend implements DiskStore {
   readonly #token = crypto.randomUUID();
   /** The owner that this one takes the disk from; its token is replaced in the first transaction that succeeds. */
   #predecessor: { readonly token: unknown } | undefined;
+  /** Name of the content, durable once #predecessor is gone; the first change after a seal gives another one. */
+  #generation: string;
+  #isSealed = true;
+  /** How often it was sealed: a change that was under way then does not break that seal. */
+  #seals = 0;
   /** Chunks that have, or may soon have, journal records, each with the number of its latest journaled change. */
   readonly #journaled = new Map<number, number>();
   #changeNumber = 0;
   /** Why the database can no longer be used; undefined while it can. */
   #closedBecause: string | undefined;
 
-  private constructor(name: string, db: IDBDatabase, metadata: DiskMetadata, predecessor: unknown) {
+  private constructor(
+    name: string,
+    db: IDBDatabase,
+    metadata: DiskMetadata,
+    predecessor: unknown,
+    generation: GenerationRecord | undefined,
+  ) {
+    const isKnown = generation !== undefined && generation.owner === predecessor;
+    this.#generation = isKnown ? generation.id : crypto.randomUUID();
     this.#name = name;
     this.#db = db;
     this.#metadata = metadata;
@@ -83,14 +98,20 @@ export class IndexedDbBackend implements DiskStore {
   static async open(name: string, create?: NewDisk): Promise<IndexedDbBackend> {
     const db = await openDatabase(name, create);
     try {
-      const [metadata, owner] = await Promise.all(
-        [METADATA_KEY, OWNER_KEY].map(key =>
+      const [metadata, owner, generation] = await Promise.all(
+        [METADATA_KEY, OWNER_KEY, GENERATION_KEY].map(key =>
           promisifyRequest<unknown>(db.transaction("metadata").objectStore("metadata").get(key)),
         ),
       ).catch(error => {
         throw storageErrorFrom(error, `Reading the description of disk "${name}" failed`);
       });
-      const backend = new IndexedDbBackend(name, db, checkMetadata(name, db, metadata), owner);
+      const backend = new IndexedDbBackend(
+        name,
+        db,
+        checkMetadata(name, db, metadata),
+        owner,
+        generation as GenerationRecord | undefined,
+      );
       await backend.#begin();
       return backend;
     } catch (error) {
@@ -154,7 +175,8 @@ export class IndexedDbBackend implements DiskStore {
     // Journaled changes alone leave "chunks" free to be read meanwhile.
     const stores: StoreName[] = whole.length > 0 ? ["chunks", "journal"] : ["journal"];
     // put() serialises the data at once, and all of this runs before the first await: that is the copy we promise.
-    await this.#write(stores, "Writing to", transaction => {
+    const isChange = changes.some(({ isFold }) => !isFold);
+    const write = (transaction: IDBTransaction) => {
       const journal = transaction.objectStore("journal");
       for (const { chunk, data, blocks } of changes) {
         if (this.journal && data && blocks) {
@@ -167,11 +189,20 @@ export class IndexedDbBackend implements DiskStore {
         else chunks.delete(chunk);
         if (this.#journaled.has(chunk)) journal.delete(journalKeys(chunk, this.chunkBytes));
       }
-    });
+    };
+    await this.#write(stores, "Writing to", write, isChange);
     for (const [i, { chunk }] of whole.entries()) {
       if (this.#journaled.get(chunk) === before[i]) this.#journaled.delete(chunk);
     }
   }
+
+  readonly seal = async (): Promise<string> => {
+    this.#isSealed = true;
+    this.#seals += 1;
+    // Behind all changes that are under way, each of which may give a new name.
+    await this.#write([], "Flushing", () => {});
+    return this.#generation;
+  };
 
   async close(): Promise<void> {
     this.#release("it was closed");
@@ -192,7 +223,7 @@ export class IndexedDbBackend implements DiskStore {
     for (let at = 0; at < chunks.length; at += FOLD_CHUNKS) {
       const batch = chunks.slice(at, at + FOLD_CHUNKS);
       const contents = await this.read(batch);
-      await this.commit(batch.map((chunk, i) => ({ chunk, data: contents[i] })));
+      await this.commit(batch.map((chunk, i) => ({ chunk, data: contents[i], isFold: true })));
     }
   }
 
@@ -208,35 +239,43 @@ export class IndexedDbBackend implements DiskStore {
   }
 
   async #describe(metadata: DiskMetadata): Promise<void> {
-    await this.#write([], "Recording the state of", transaction => {
+    const write = (transaction: IDBTransaction) => {
       transaction.objectStore("metadata").put(metadata, METADATA_KEY);
-    });
+    };
+    await this.#write([], "Recording the state of", write, true);
     this.#metadata = metadata;
   }
 
   /**
    * One durable transaction on `stores` and "metadata". `body` must not wait; what it throws undoes everything. So does
-   * the fence: the question who the owner is travels in front of the body's requests, and costs no time.
+   * the fence: the question who the owner is travels in front of the body's requests, and costs no time. With `isChange` the
+   * content is another one afterwards.
    */
   #write(
     stores: readonly StoreName[],
     doing: string,
     body: (transaction: IDBTransaction) => void,
+    isChange = false,
   ): Promise<void> {
     return this.#use(doing, async () => {
+      const seals = this.#seals;
+      const next = isChange && this.#isSealed ? crypto.randomUUID() : undefined;
       const transaction = this.#db.transaction([...stores, "metadata"], "readwrite", {
         durability: "strict",
       });
       const metadata = transaction.objectStore("metadata");
       const owner = metadata.get(OWNER_KEY);
       owner.onsuccess = () => {
-        if (owner.result === this.#token) return;
-        if (this.#predecessor && owner.result === this.#predecessor.token) {
-          metadata.put(this.#token, OWNER_KEY);
+        const isOurs = owner.result === this.#token;
+        if (!isOurs && !(this.#predecessor && owner.result === this.#predecessor.token)) {
+          this.#release("another tab has taken this disk over. To have it here again, reload this page");
+          transaction.abort();
           return;
         }
-        this.#release("another tab has taken this disk over. To have it here again, reload this page");
-        transaction.abort();
+        if (!isOurs) metadata.put(this.#token, OWNER_KEY);
+        if (isOurs && next === undefined) return;
+        const record: GenerationRecord = { id: next ?? this.#generation, owner: this.#token };
+        metadata.put(record, GENERATION_KEY);
       };
       try {
         body(transaction);
@@ -246,6 +285,9 @@ export class IndexedDbBackend implements DiskStore {
       }
       await finished(transaction);
       this.#predecessor = undefined;
+      if (next === undefined) return;
+      this.#generation = next;
+      if (this.#seals === seals) this.#isSealed = false;
     });
   }
 

@@ -13,6 +13,16 @@ export type StoreName = "chunks" | "journal" | "metadata";
 /** Keys in object store "metadata". */
 export const METADATA_KEY = "disk";
 export const OWNER_KEY = "owner";
+export const GENERATION_KEY = "generation";
+
+/**
+ * What names the disk's content as it is (DiskStore.seal). Whoever opens the disk without knowing of this leaves an owner behind
+ * that is not the one here, and the name means nothing any more.
+ */
+export interface GenerationRecord {
+  readonly id: string;
+  readonly owner: string;
+}
 
 export function databaseName(disk: string): string {
   return `doorbell-disk-${disk}`;

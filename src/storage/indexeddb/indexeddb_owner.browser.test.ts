@@ -26,6 +26,16 @@ const takenOver = {
   message: expect.stringContaining("another tab has taken this disk over"),
 };
 
+/** In place of put(): the transaction aborts, as it does when there is no room. */
+function noRoom(this: IDBObjectStore): IDBRequest<IDBValidKey> {
+  const { transaction } = this;
+  if (!transaction.error) {
+    Object.defineProperty(transaction, "error", { value: new DOMException("full", "QuotaExceededError") });
+    transaction.abort();
+  }
+  return undefined as unknown as IDBRequest<IDBValidKey>;
+}
+
 describe("a disk that was taken over", () => {
   it("is written by its new owner only", async () => {
     const name = freshName();
@@ -95,12 +105,7 @@ describe("a disk that was taken over", () => {
     const name = freshName();
     const old = await open(name);
     await old.commit([{ chunk: 0, data: filled(1) }]);
-    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore) {
-      const { transaction } = this;
-      Object.defineProperty(transaction, "error", { value: new DOMException("full", "QuotaExceededError") });
-      transaction.abort();
-      return undefined as unknown as IDBRequest<IDBValidKey>;
-    });
+    const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(noRoom);
     const owner = await open(name);
     expect(await owner.read([0])).toEqual([filled(1)]);
     put.mockRestore();
@@ -113,12 +118,7 @@ describe("a disk that was taken over", () => {
     const name = freshName();
     const put = vi.spyOn(IDBObjectStore.prototype, "put");
     await (await open(name)).close();
-    put.mockImplementation(function (this: IDBObjectStore) {
-      const { transaction } = this;
-      Object.defineProperty(transaction, "error", { value: new DOMException("full", "QuotaExceededError") });
-      transaction.abort();
-      return undefined as unknown as IDBRequest<IDBValidKey>;
-    });
+    put.mockImplementation(noRoom);
     const old = await open(name);
     put.mockRestore();
     const owner = await open(name);

@@ -1,0 +1,58 @@
+import type { Emulator } from "../v86/emulator.ts";
+import type { RunLoop } from "../v86/run_loop.ts";
+import type { SerialPort } from "../v86/serial.ts";
+import type { MachineDevices, MachineStateBytes, Savable } from "./machine_state.ts";
+
+/** What is under way in the devices has this long to end, in milliseconds. */
+const QUIET_LIMIT_MS = 10_000;
+
+export interface MachineParts {
+  readonly emulator: Emulator;
+  readonly nvme: Savable<MachineDevices["nvme"]>;
+  readonly serialPorts: readonly SerialPort[];
+  readonly runLoop: RunLoop;
+}
+
+/** Takes and puts back the state of a machine: the vCPU thread's part of a snapshot. */
+export class MachineSaver {
+  readonly #parts: MachineParts;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+  }
+
+  /** See VcpuWorkerApi.freeze. */
+  async freeze(): Promise<string | undefined> {
+    const { nvme, runLoop } = this.#parts;
+    let busyWith: string | undefined = "another snapshot";
+    const isQuiet = () => {
+      busyWith = nvme.busyWith;
+      return busyWith === undefined;
+    };
+    return (await runLoop.freeze(isQuiet, QUIET_LIMIT_MS)) ? undefined : busyWith;
+  }
+
+  thaw(): void {
+    this.#parts.runLoop.thaw();
+  }
+
+  /** While it is frozen. */
+  async save(): Promise<MachineStateBytes> {
+    const { emulator, nvme, serialPorts } = this.#parts;
+    for (const port of serialPorts) port.flush();
+    const devices: MachineDevices = {
+      clockMs: emulator.clock.now(),
+      nvme: nvme.save(),
+      serialInput: serialPorts.map(port => port.save()),
+    };
+    return { devices, v86: await emulator.v86.save_state() };
+  }
+
+  /** Into a machine that has not run; its clock goes on from the snapshot's already. */
+  async restore({ devices, v86 }: MachineStateBytes): Promise<void> {
+    const { emulator, nvme, serialPorts } = this.#parts;
+    await emulator.v86.restore_state(v86);
+    nvme.restore(devices.nvme);
+    for (const [i, port] of serialPorts.entries()) port.restore(devices.serialInput[i] ?? []);
+  }
+}

@@ -1,0 +1,25 @@
+import type { Machine } from "../api.ts";
+
+/** Why no snapshot can be taken of a running machine, as a sentence for the user. */
+export function obstacleOf({
+  settings,
+  readOnly,
+  rescue,
+  faults,
+}: Pick<Machine, "settings" | "readOnly" | "rescue" | "faults">): string | undefined {
+  if (settings.own) return "Snapshots cover the built-in machine alone, not machines of your own.";
+  if (readOnly) {
+    return "This machine works on a copy of the disks, which is dropped in the end: a snapshot of it would have no disks to go back to.";
+  }
+  if (rescue)
+    return "The rescue shell has nothing to keep: repair the disk, restart, and take the snapshot then.";
+  if (settings.scratch !== "nvme") {
+    return `Snapshots do not cover a scratch disk on ${settings.scratch}; choose NVMe for it in the settings.`;
+  }
+  if (settings.network !== "") {
+    return "Snapshots do not cover a network card: its connections would be of another time. Switch it off in the settings.";
+  }
+  if (faults.armed.length > 0)
+    return "Faults are being injected: clear them first, as a snapshot does not hold them.";
+  return undefined;
+}

@@ -1,0 +1,59 @@
+/**
+ * What a guest is told that goes on from a snapshot: what time it is, and that its random numbers must not be those that another
+ * machine from the same snapshot has.
+ */
+import { base64 } from "./base64.ts";
+import { setTimeCommand } from "./set_time.ts";
+
+/** RNDRESEEDCRNG, _IO('R', 7): has Linux's generator take in at once what its pool was given (random(4)). */
+const RNDRESEEDCRNG = 0x5207;
+const LOAD_ADDRESS = 0x08048000;
+const SEED_BYTES = 64;
+
+/** A shell command, for a root shell. Its status is not 0 where the generator could not be reseeded. */
+export function wakeCommand(now: number, random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array): string {
+  const seed = random(new Uint8Array(SEED_BYTES));
+  const program = "/run/.doorbell-reseed";
+  return [
+    setTimeCommand(now),
+    `echo ${base64(reseedProgram())} | base64 -d >${program} && chmod 700 ${program}`,
+    `echo ${base64(seed)} | base64 -d >/dev/urandom`,
+    `${program} 3<>/dev/urandom; doorbell_status=$?`,
+    `rm -f ${program}`,
+    "(exit $doorbell_status)",
+  ].join("\n");
+}
+
+/**
+ * A static i386 program (an ELF header, one segment, and code) that calls ioctl(3, RNDRESEEDCRNG) and exits with 0, or with the
+ * number of the error: no shell can call ioctl.
+ */
+export function reseedProgram(): Uint8Array {
+  const [headerBytes, segmentBytes] = [52, 32];
+  const code = [
+    ...[0xb8, ...dword(54)], // mov eax, SYS_ioctl
+    ...[0xbb, ...dword(3)], // mov ebx, 3
+    ...[0xb9, ...dword(RNDRESEEDCRNG)], // mov ecx, RNDRESEEDCRNG
+    ...[0x31, 0xd2], // xor edx, edx
+    ...[0xcd, 0x80], // int 0x80
+    ...[0xf7, 0xd8], // neg eax
+    ...[0x89, 0xc3], // mov ebx, eax
+    ...[0xb8, ...dword(1)], // mov eax, SYS_exit
+    ...[0xcd, 0x80], // int 0x80
+  ];
+  const codeAt = headerBytes + segmentBytes;
+  const length = codeAt + code.length;
+  const [ET_EXEC, EM_386, PT_LOAD, READ_EXECUTE] = [2, 3, 1, 5];
+  return Uint8Array.from([
+    ...[0x7f, 0x45, 0x4c, 0x46, 1, 1, 1, ...new Array<number>(9).fill(0)], // ELF, 32 bits, little-endian
+    ...[...half(ET_EXEC), ...half(EM_386), ...dword(1)],
+    ...[...dword(LOAD_ADDRESS + codeAt), ...dword(headerBytes), ...dword(0), ...dword(0)],
+    ...[...half(headerBytes), ...half(segmentBytes), ...half(1), ...half(0), ...half(0), ...half(0)],
+    ...[...dword(PT_LOAD), ...dword(0), ...dword(LOAD_ADDRESS), ...dword(LOAD_ADDRESS)],
+    ...[...dword(length), ...dword(length), ...dword(READ_EXECUTE), ...dword(0x1000)],
+    ...code,
+  ]);
+}
+
+const half = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff];
+const dword = (value: number): number[] => [...half(value), ...half(value >>> 16)];
