@@ -138,7 +138,7 @@ function makeRow(stage: BootStage): Row {
   const row = element(
     "li",
     {},
-    element("span", { class: "stage" }, names[stage].label, " ", bytes),
+    element("span", { class: "stage-name" }, names[stage].label, " ", bytes),
     element("span", { class: "track", "aria-hidden": "true" }, fill),
     time,
   );
