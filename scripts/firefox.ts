@@ -1,31 +1,19 @@
 /**
- * `npm run browsers`: takes a first visitor's steps in Debian's Firefox and Chromium (`-- firefox` or `-- chromium` for one of
- * them), driven by WebDriver BiDi and CDP, and prints what each could do as the table of docs/browsers.md. Exits with 1 if a
- * step failed.
+ * `npm run firefox`: takes a first visitor's steps in Debian's Firefox (set FIREFOX to use another one), driven by WebDriver
+ * BiDi, and prints what it could do. Exits with 1 if a step failed.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer, { type Page } from "puppeteer-core";
 import { build } from "vite";
-import { chromiumLaunch } from "../e2e/chromium.ts";
 import { StaticServer } from "../e2e/static_server.ts";
-
-const launches = {
-  firefox: { browser: "firefox", executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr", args: [] },
-  chromium: {
-    browser: "chrome",
-    executablePath: chromiumLaunch.executablePath,
-    args: [...chromiumLaunch.args],
-  },
-} as const;
-type Name = keyof typeof launches;
 
 /** Long enough for a loaded machine, short enough not to wait for ever. */
 const STEP_MS = 120_000;
 
 interface Visit {
-  page: Page;
+  readonly page: Page;
   readonly server: StaticServer;
 }
 
@@ -36,7 +24,8 @@ const steps: readonly { readonly name: string; readonly run: (visit: Visit) => P
     async run({ page, server }) {
       await page.goto(server.url, { waitUntil: "domcontentloaded" });
       await booted(page);
-      return (await page.evaluate(() => crossOriginIsolated)) ? "yes" : "not isolated";
+      if (!(await page.evaluate(() => crossOriginIsolated))) throw new Error("not isolated");
+      return "yes";
     },
   },
   { name: "`nvme list`", run: ({ page }) => run(page, "nvme list | grep -c nvme0n1", /^1/, "yes") },
@@ -76,9 +65,11 @@ const steps: readonly { readonly name: string; readonly run: (visit: Visit) => P
           const buttons = [...document.querySelectorAll<HTMLElement>("button, [role=tab]")];
           buttons.findLast(({ textContent }) => textContent === text)?.click();
         }, label);
-        await page.waitForFunction(() => document.querySelector('[role="tab"]') !== null, {
-          timeout: STEP_MS,
-        });
+        await page.waitForFunction(
+          text => document.querySelector('[role="tab"][aria-selected="true"]')?.textContent === text,
+          { timeout: STEP_MS },
+          label,
+        );
       }
       return "yes";
     },
@@ -119,51 +110,30 @@ async function run(page: Page, command: string, expected: RegExp, result: string
   return result;
 }
 
-async function visit(name: Name, folder: string): Promise<{ version: string; results: string[] }> {
-  const userDataDir = mkdtempSync(join(tmpdir(), `doorbell-${name}-`));
-  const server = await StaticServer.start(folder, "/sub/path/");
-  const { browser: kind, executablePath, args } = launches[name];
-  const browser = await puppeteer.launch({
-    browser: kind,
-    executablePath,
-    args: [...args],
-    headless: true,
-    userDataDir,
-    protocolTimeout: STEP_MS,
-  });
-  const results: string[] = [];
-  try {
-    const version = await browser.version();
-    const page = await browser.newPage();
-    for (const { name: step, run: take } of steps) {
-      const result = await take({ page, server }).catch(
-        error => `no: ${String(error).split("\n")[0].slice(0, 160)}`,
-      );
-      if (result.startsWith("no")) process.exitCode = 1;
-      results.push(result);
-      console.error(`${name}: ${step}: ${result}`);
-    }
-    return { version, results };
-  } finally {
-    await browser.close().catch(() => {});
-    await server.stop();
-    rmSync(userDataDir, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-const wanted = process.argv.slice(2).filter((name): name is Name => name in launches);
-const folder = mkdtempSync(join(tmpdir(), "doorbell-browsers-"));
+const folder = mkdtempSync(join(tmpdir(), "doorbell-firefox-page-"));
+const profile = mkdtempSync(join(tmpdir(), "doorbell-firefox-"));
+await build({ logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
+const server = await StaticServer.start(folder, "/sub/path/");
+const browser = await puppeteer.launch({
+  browser: "firefox",
+  executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
+  headless: true,
+  userDataDir: profile,
+  protocolTimeout: STEP_MS,
+});
 try {
-  await build({ logLevel: "error", build: { outDir: folder, emptyOutDir: true } });
-  const visits = [];
-  for (const name of wanted.length > 0 ? wanted : (Object.keys(launches) as Name[])) {
-    visits.push(await visit(name, folder));
-  }
-  console.log(`| | ${visits.map(({ version }) => version).join(" | ")} |`);
-  console.log(`|---|${visits.map(() => "---|").join("")}`);
-  for (const [i, { name }] of steps.entries()) {
-    console.log(`| ${name} | ${visits.map(({ results }) => results[i]).join(" | ")} |`);
+  const page = await browser.newPage();
+  console.log(`| | ${await browser.version()} |`);
+  console.log("|---|---|");
+  for (const { name, run: take } of steps) {
+    const result = await take({ page, server }).catch(error => {
+      process.exitCode = 1;
+      return `no: ${String(error).split("\n")[0].slice(0, 160)}`;
+    });
+    console.log(`| ${name} | ${result} |`);
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  await browser.close().catch(() => {});
+  await server.stop();
+  for (const made of [folder, profile]) rmSync(made, { recursive: true, force: true, maxRetries: 5 });
 }
