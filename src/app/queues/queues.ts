@@ -1,6 +1,6 @@
 /**
  * The queue view: what the controller's queues, its doorbells and the iothread do now. It reads shared memory some
- * twenty times a second; the machine records what it does only while a view like this one is open.
+ * twenty times a second, and draws less often what nobody could follow; the machine records what it does only while a view like this one is open.
  */
 import type { CounterName } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
