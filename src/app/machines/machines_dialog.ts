@@ -171,8 +171,9 @@ class MachinesDialog {
     });
     if (!sure) return;
     await deleteMachine(id).catch(error => this.#say(messageOf(error), true));
-    if (isPresent) await this.#go("");
-    else await this.#showList();
+    if (!isPresent) return await this.#showList();
+    await this.#machine.stop().catch(() => {});
+    await this.#go("");
   }
 
   /** Leaves for another machine: the present one is ended as it is when its settings are changed. */

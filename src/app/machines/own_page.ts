@@ -32,7 +32,10 @@ export async function runOwnMachine(): Promise<void> {
 }
 
 function start(settings: MachineSettings): void {
-  document.title = `${settings.own?.name} — Doorbell`;
+  const name = settings.own?.name ?? "";
+  document.title = `${name} — Doorbell`;
+  const subtitle = document.querySelector(".title p");
+  if (subtitle) subtitle.textContent = name;
   const asked = parseSettings(location.search).settings.network;
   const shares = settings.own?.bus === "virtio" && settings.interrupts === "intx" && asked !== "";
   const network = shares || !isPermitted(asked) ? "" : asked;

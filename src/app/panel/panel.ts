@@ -12,7 +12,10 @@ import { mountSetup } from "../setup/setup.ts";
 import { makeControlStrip } from "../slow_motion/control_strip.ts";
 import { mountTiming } from "../timing/timing.ts";
 import { watchMachine } from "../watched.ts";
-import { makeTabs } from "./tabs.ts";
+import { makeTabs, type Tab } from "./tabs.ts";
+
+/** What there is to see of a machine of one's own. */
+const ownViews: readonly string[] = ["queues", "timing", "faults"];
 
 /** Mounts the panel into `el`, with the view `first`; `close` is called when its close button is pressed. */
 export function mountPanel(el: HTMLElement, machine: Machine, close: () => void, first?: string): Dispose {
@@ -20,7 +23,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
   const live = watchMachine(machine);
   let player: Player | undefined;
   const watched = () => player?.playback ?? live;
-  const tabs = makeTabs([
+  const all: Tab[] = [
     {
       name: "queues",
       label: "Queues",
@@ -31,7 +34,9 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     { name: "benchmark", label: "Benchmark", mount: view => mountBenchmark(view, benchmark) },
     { name: "faults", label: "Faults", mount: view => mountFaults(view, machine) },
     { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },
-  ]);
+  ];
+  // The others are about the built-in machine.
+  const tabs = makeTabs(machine.settings.own ? all.filter(({ name }) => ownViews.includes(name)) : all);
   const place = element("div", {});
   const play = (trace: OpenedTrace) => {
     player?.dispose();

@@ -9,12 +9,18 @@ const SYNC_MS = 10_000;
  * keep it, having been told that the guest could not write.
  */
 export async function startAgain(machine: Machine, query: string): Promise<boolean> {
-  if (machine.readOnly ? !(await mayLose(COPY)) : !(await synced(machine)) && !(await mayLose(CACHE))) {
-    return false;
-  }
+  if (!(await mayEnd(machine))) return false;
   await machine.stop();
   location.assign(`${location.pathname}${query}`);
   return true;
+}
+
+/** Is nothing lost by it, or only what the user lets go? */
+async function mayEnd(machine: Machine): Promise<boolean> {
+  // No system but ours can be asked to write what it caches.
+  if (machine.settings.own) return machine.state !== "running" || (await mayLose(OWN));
+  if (machine.readOnly) return await mayLose(COPY);
+  return (await synced(machine)) || (await mayLose(CACHE));
 }
 
 /** Has the guest written all? A machine that does not run caches nothing. */
@@ -31,6 +37,8 @@ async function synced(machine: Machine): Promise<boolean> {
 }
 
 const COPY = "What you have changed in the read-only copy exists only in this tab’s memory and will be lost.";
+const OWN =
+  "The machine is switched off as by its power button: shut its system down first, or what that has not written to its disks is lost.";
 const CACHE =
   "Linux did not answer “sync” in time. What it still holds in memory and has not written to its disk will be lost.";
 
