@@ -145,6 +145,14 @@ test("a link boots images of another site, read by ranges, after asking; bad one
       await page.getByRole("button", { name: "Start the machine" }).click();
       await expect(page.locator("#notices")).toContainText(sentence, { timeout: 30_000 });
     }
+    // A kernel and an initrd of this very site: nothing to ask. Its console is the serial one, a tab away.
+    await page.goto(
+      "/?bzimage=images/bzImage&initrd=images/initramfs.cpio.gz&cmdline=console%3DttyS0&memory=128",
+    );
+    await page.getByRole("tab", { name: "Serial console" }).click();
+    await expect
+      .poll(() => page.evaluate(() => window.doorbell?.terminalText()), { timeout: 60_000 })
+      .toContain("Linux version");
     await page.goto("/?cdrom=ftp://example.org/a.iso&bus=scsi");
     await expect(page.locator(".obstacle")).toContainText("http or https");
     await expect(page.locator(".obstacle")).toContainText("nvme, virtio, ide");

@@ -37,9 +37,14 @@ export function makeKeyboard(screen: MachineScreen, leave: () => void): Keyboard
     const codes = scanCodes(event.code, down);
     if (!codes) return;
     event.preventDefault();
+    // Windows has AltGr press Ctrl first, which the guest's own layout does not expect.
+    const isAltGr = down && event.code === "AltRight" && event.getModifierState("AltGraph");
+    if (isAltGr && pressed.delete("ControlLeft")) send(scanCodes("ControlLeft", false) ?? []);
     if (down) pressed.add(event.code);
     else if (!pressed.delete(event.code)) return;
     send(codes);
+    // While it was held, some systems have not told of other keys that were let go.
+    if (!down && event.code.startsWith("Meta")) releaseAll();
   };
   /** What is let go elsewhere is let go. */
   const releaseAll = () => {

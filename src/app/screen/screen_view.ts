@@ -80,6 +80,12 @@ export function mountScreen(
     title: "Puts the mouse into the machine; Esc lets it out again",
   });
 
+  const fullScreen = button("Full screen", () => {
+    // Refused where the page is embedded without leave: then it stays as it is.
+    stage.requestFullscreen().catch(() => {});
+    keyboard.root.focus({ preventScroll: true });
+  });
+
   let isOnScreen = true;
   const tab = (label: string, onScreen: boolean) =>
     button(label, () => show(onScreen), { role: "tab", class: "tab" });
@@ -89,13 +95,13 @@ export function mountScreen(
     { class: "screen-head" },
     element("div", { class: "tabs", role: "tablist", "aria-label": "What is shown of the machine" }, ...tabs),
     hint,
-    element("div", { class: "screen-tools" }, keys, useMouse),
+    element("div", { class: "screen-tools" }, keys, useMouse, fullScreen),
   );
   el.replaceChildren(head, monitor);
 
   const show = (onScreen: boolean) => {
     isOnScreen = onScreen;
-    monitor.hidden = keys.hidden = useMouse.hidden = hint.hidden = !onScreen;
+    for (const part of [monitor, keys, useMouse, fullScreen, hint]) part.hidden = !onScreen;
     el.classList.toggle("head-only", !onScreen);
     console.root.hidden = onScreen;
     for (const [index, each] of tabs.entries()) {

@@ -7,6 +7,7 @@ import { DiskBuffer } from "../v86/disk_buffer.ts";
 import { ImageBuffer } from "../v86/image_buffer.ts";
 import type { Media } from "../v86/media.ts";
 import type { ImageSource } from "./own_machine.ts";
+import { refusePacked } from "./packed.ts";
 
 const SECTOR_BYTES = 512;
 
@@ -19,10 +20,11 @@ export async function openMedia(own: OwnHardware, ideDisks: readonly Attached[])
   return { cdrom, floppy: own.floppy, ideDisks: disks, bootOrder: own.bootOrder };
 }
 
-function openImage(source: ImageSource): Promise<ReadOnlyImage> {
-  return source.kind === "url"
-    ? HttpImage.open(source.url)
-    : Promise.resolve(new BlobImage(source.name, source.blob));
+async function openImage(source: ImageSource): Promise<ReadOnlyImage> {
+  const image =
+    source.kind === "url" ? await HttpImage.open(source.url) : new BlobImage(source.name, source.blob);
+  await refusePacked(image, "CD");
+  return image;
 }
 
 async function openDrive({ disk, capacityBytes }: Attached): Promise<DiskBuffer> {

@@ -9,6 +9,7 @@ import { OverlayBackend } from "../../storage/overlay/overlay_backend.ts";
 import { SnapshotBackend } from "../../storage/snapshot_backend.ts";
 import type { Attached } from "../open_disks.ts";
 import type { DiskConfig, OpenMode } from "../protocol.ts";
+import { refusePacked } from "./packed.ts";
 
 const CACHE_BYTES = 64 * 2 ** 20;
 const SECTOR_BYTES = 512;
@@ -51,6 +52,7 @@ export async function openOwnDisk(
 /** An image on a server, under what is written on top of it: that is in memory, and gone when the disk is closed. */
 async function openImage({ name, role }: DiskConfig, url: string): Promise<Attached> {
   const image = await HttpImage.open(url);
+  await refusePacked(image, "disk");
   const limitBytes = defaultCacheBytes();
   const metadata = newMetadata(0, OverlayBackend.storeFor(image));
   const store = new SnapshotBackend({ metadata, chunks: new Map() }, limitBytes);
