@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
-import { bootSector } from "./boot_sector.ts";
-import { bootableCd } from "./bootable_cd.ts";
+import { bootSector } from "../src/machine/testing/boot_sector.ts";
+import { bootableCd } from "../src/machine/testing/bootable_cd.ts";
 import { expect, test } from "./browser.ts";
 import { ImageHost } from "./image_host.ts";
 
@@ -25,27 +25,26 @@ const picture = (page: Page) =>
     return { width, height, colours: new Set(data && new Uint32Array(data.buffer)).size };
   });
 
-/** Drops files on the page, as from a file manager. */
-async function drop(
-  page: Page,
-  files: readonly { readonly name: string; readonly bytes: Uint8Array }[],
-): Promise<void> {
+/** Drops a disk image on the page, as from a file manager: `first` and then zeroes. */
+async function dropDisk(page: Page, name: string, first: Uint8Array, size: number): Promise<void> {
   await page.evaluate(
-    dropped => {
+    ({ name, first, size }) => {
+      const bytes = new Uint8Array(size);
+      bytes.set(first);
       const data = new DataTransfer();
-      for (const { name, bytes } of dropped) data.items.add(new File([Uint8Array.from(bytes)], name));
+      data.items.add(new File([bytes], name));
       for (const type of ["dragover", "drop"]) {
         document.body.dispatchEvent(
           new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }),
         );
       }
     },
-    files.map(({ name, bytes }) => ({ name, bytes: [...bytes] })),
+    { name, first: [...first], size },
   );
 }
 
 /** A disk that boots, without a partition table, and with nothing behind its boot sector. */
-function bootDisk(greeting: string, size = MIB): Uint8Array<ArrayBuffer> {
+function bootDisk(greeting: string, size: number): Uint8Array<ArrayBuffer> {
   const disk = new Uint8Array(size);
   disk.set(bootSector(greeting));
   return disk;
@@ -56,7 +55,7 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
 }) => {
   const page = await persistent.open();
   await page.waitForFunction(() => window.doorbell?.state === "running");
-  await drop(page, [{ name: "old system.img", bytes: bootDisk("Hello from IDE", 4 * MIB) }]);
+  await dropDisk(page, "old system.img", bootSector("Hello from IDE"), 4 * MIB);
   const dialog = page.getByRole("dialog", { name: "Machines" });
   await expect(dialog.getByLabel("Name")).toHaveValue("old system");
   await dialog.getByLabel("Disks hang on").selectOption("ide");

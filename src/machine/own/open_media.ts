@@ -9,15 +9,11 @@ import type { Media } from "../v86/media.ts";
 import type { ImageSource } from "./own_machine.ts";
 import { refusePacked } from "./packed.ts";
 
-const SECTOR_BYTES = 512;
-
 /** Puts the media into the drives: in the vCPU's worker, which has the IDE disks open. */
 export async function openMedia(own: OwnHardware, ideDisks: readonly Attached[]): Promise<Media> {
-  const [cdrom, disks] = await Promise.all([
-    own.cdrom && openImage(own.cdrom).then(image => new ImageBuffer(image)),
-    Promise.all(ideDisks.map(openDrive)),
-  ]);
-  return { cdrom, floppy: own.floppy, ideDisks: disks, bootOrder: own.bootOrder };
+  const cdrom = own.cdrom && new ImageBuffer(await openImage(own.cdrom));
+  const drives = ideDisks.map(({ disk, capacityBytes }) => new DiskBuffer(disk.cache, capacityBytes));
+  return { cdrom, floppy: own.floppy, ideDisks: drives, bootOrder: own.bootOrder };
 }
 
 async function openImage(source: ImageSource): Promise<ReadOnlyImage> {
@@ -25,10 +21,4 @@ async function openImage(source: ImageSource): Promise<ReadOnlyImage> {
     source.kind === "url" ? await HttpImage.open(source.url) : new BlobImage(source.name, source.blob);
   await refusePacked(image, "CD");
   return image;
-}
-
-async function openDrive({ disk, capacityBytes }: Attached): Promise<DiskBuffer> {
-  // v86 looks for the geometry there when it makes the drive.
-  await disk.cache.prepare("read", 0, SECTOR_BYTES);
-  return new DiskBuffer(disk.cache, capacityBytes);
 }

@@ -45,6 +45,10 @@ export class DiskBuffer implements V86Buffer {
     }, this.onReadError);
   }
 
+  get_and_cache(start: number, length: number, done: (data: Uint8Array) => void): void {
+    this.get(start, length, done);
+  }
+
   get_from_cache(start: number, length: number): Uint8Array | undefined {
     if (this.#waiting || !this.#isInside(start, length)) return undefined;
     return this.#tryRead(start, length) ? this.#bounce.memory.slice(0, length) : undefined;

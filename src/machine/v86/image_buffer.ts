@@ -40,6 +40,10 @@ export class ImageBuffer implements V86Buffer {
       .then(done, (error: unknown) => this.onReadError(error));
   }
 
+  get_and_cache(start: number, length: number, done: (data: Uint8Array) => void): void {
+    this.get(start, length, done);
+  }
+
   get_from_cache(start: number, length: number): Uint8Array | undefined {
     const bytes = Math.min(length, MAX_READ_BYTES);
     const chunks: Uint8Array[] = [];

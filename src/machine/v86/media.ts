@@ -7,6 +7,8 @@ export interface V86Buffer {
   onload?: (event: object) => void;
   load(): void;
   get(start: number, length: number, done: (data: Uint8Array) => void): void;
+  /** As get(), after which get_from_cache() has it. */
+  get_and_cache(start: number, length: number, done: (data: Uint8Array) => void): void;
   /** Undefined where that would have to wait. */
   get_from_cache(start: number, length: number): Uint8Array | undefined;
   set(start: number, data: Uint8Array, done: () => void): void;

@@ -7,7 +7,11 @@
  */
 export function bootSector(greeting: string): Uint8Array<ArrayBuffer> {
   const sector = new Uint8Array(512);
-  sector.set(Buffer.from(CODE.join(""), "hex"));
+  sector.set(
+    CODE.join("")
+      .match(/../g)
+      ?.map(byte => Number.parseInt(byte, 16)) ?? [],
+  );
   sector.set(new TextEncoder().encode(`${greeting}\r\n> \0`), CODE_BYTES);
   sector.set([0x55, 0xaa], 510);
   return sector;

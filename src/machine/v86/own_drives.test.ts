@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { BlockCache } from "../../storage/cache/block_cache.ts";
+import { MemoryBackend, type MemoryStore } from "../../storage/memory_backend.ts";
+import { BlobImage } from "../../storage/overlay/blob_image.ts";
+import { CELL_WORDS, type ScreenRequest, type ScreenUpdate, type TextUpdate } from "../screen_protocol.ts";
+import { bootSector } from "../testing/boot_sector.ts";
+import { bootableCd } from "../testing/bootable_cd.ts";
+import { DiskBuffer } from "./disk_buffer.ts";
+import { createEmulator, type Emulator } from "./emulator.ts";
+import { menuFiles } from "./firmware_files.ts";
+import { ImageBuffer } from "./image_buffer.ts";
+import type { Media } from "./media.ts";
+
+const IMAGES = fileURLToPath(new URL("../../../public/images/", import.meta.url));
+const V86 = dirname(createRequire(import.meta.url).resolve("v86/package.json"));
+const present = existsSync(join(IMAGES, "bios.bin"));
+const load = (path: string): ArrayBuffer => Uint8Array.from(readFileSync(path)).buffer;
+
+describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
+  let emulator: Emulator | undefined;
+  let pump: ReturnType<typeof setInterval> | undefined;
+  let update: TextUpdate | undefined;
+  let request: (request: ScreenRequest) => void = () => {};
+
+  afterEach(async () => {
+    clearInterval(pump);
+    await emulator?.v86.stop();
+    (emulator?.v86 as unknown as { destroy?(): Promise<void> })?.destroy?.();
+  });
+
+  async function start(media: Media): Promise<void> {
+    const port = {
+      onmessage: null as ((event: { data: ScreenRequest }) => void) | null,
+      postMessage(sent: ScreenUpdate) {
+        if (sent.kind === "text") update = sent;
+        setTimeout(() => request({ kind: "ready" }));
+      },
+    };
+    emulator = await createEmulator({
+      wasm: new Uint8Array(readFileSync(join(V86, "build/v86.wasm"))),
+      bios: load(join(IMAGES, "bios.bin")),
+      vgaBios: load(join(IMAGES, "vgabios.bin")),
+      kernel: undefined,
+      firmwareFiles: menuFiles(),
+      media,
+      screenPort: port as unknown as MessagePort,
+      memoryBytes: 16 << 20,
+      ideBytes: 0,
+      localApic: false,
+      onReboot: () => {},
+    });
+    const { screen, v86 } = emulator;
+    request = data => port.onmessage?.({ data });
+    request({ kind: "watch" });
+    pump = setInterval(() => screen.pump(true), 5);
+    void v86.run();
+  }
+
+  const text = () => {
+    const { cells = new Uint32Array(), columns = 1 } = update ?? {};
+    const characters = Array.from({ length: cells.length / CELL_WORDS }, (_, cell) =>
+      String.fromCharCode(cells[cell * CELL_WORDS] & 0xff),
+    ).join("");
+    return characters.replace(new RegExp(`.{${columns}}`, "gs"), line => `${line.trimEnd()}\n`);
+  };
+  const shows = (expected: RegExp) => expect.poll(text, { timeout: 30_000 }).toMatch(expected);
+  const type = (...groups: number[][]) => request({ kind: "keys", groups });
+  const W = [0x11, 0x91];
+  const K = [0x25, 0xa5];
+  const R = [0x13, 0x93];
+  const F = [0x21, 0xa1];
+
+  it("boots an IDE disk, which keeps what is written and flushed", async () => {
+    const stored: MemoryStore = new Map();
+    const boot = new Uint8Array(4096);
+    boot.set(bootSector("Hello from IDE"));
+    stored.set(0, boot);
+    const cache = await BlockCache.open(new MemoryBackend(4096, 1024, stored), { cacheBytes: 1 << 20 });
+    await start({ ideDisks: [new DiskBuffer(cache, 4 << 20)], bootOrder: ["disk"] });
+    await shows(/Hello from IDE\n>/);
+    type(W, K, R, F);
+    await shows(/> =k=kF0/);
+    expect(stored.get(0)?.[512]).toBe("k".charCodeAt(0));
+  });
+
+  it("boots a CD", async () => {
+    const image = new BlobImage("a.iso", new Blob([bootableCd(bootSector("Hello from a CD"))]));
+    await start({ cdrom: new ImageBuffer(image), ideDisks: [], bootOrder: ["cdrom"] });
+    await shows(/Hello from a CD\n>/);
+  });
+});
