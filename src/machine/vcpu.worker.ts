@@ -21,6 +21,7 @@ import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
 import { diskBootFiles, menuFiles } from "./v86/firmware_files.ts";
 import { FirmwarePace } from "./v86/firmware_pace.ts";
+import { explainGuestFaults } from "./v86/guest_faults.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
 import { announceWorker } from "./worker_life.ts";
@@ -57,6 +58,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     });
     this.#emulator = emulator;
     const { cpu, memory, v86 } = emulator;
+    explainGuestFaults(v86);
 
     // One thread: it sees the guest's stores in order.
     const servers = isServedByVcpu(config.serving) ? createServers(states, memory, this, true) : undefined;

@@ -30,7 +30,7 @@ export interface OwnMachine {
   readonly commandLine: string;
   readonly disks: readonly OwnDisk[];
   readonly bus: DiskBus;
-  /** Where the firmware looks, in this order; what is not named it does not try. */
+  /** Where the firmware looks first, in this order. */
   readonly bootOrder: readonly BootDevice[];
 }
 

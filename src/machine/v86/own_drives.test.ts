@@ -6,7 +6,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { BlockCache } from "../../storage/cache/block_cache.ts";
 import { MemoryBackend, type MemoryStore } from "../../storage/memory_backend.ts";
 import { BlobImage } from "../../storage/overlay/blob_image.ts";
-import { CELL_WORDS, type ScreenRequest, type ScreenUpdate, type TextUpdate } from "../screen_protocol.ts";
+import {
+  CELL_WORDS,
+  type PixelUpdate,
+  type ScreenRequest,
+  type ScreenUpdate,
+  type TextUpdate,
+} from "../screen_protocol.ts";
 import { bootSector } from "../testing/boot_sector.ts";
 import { bootableCd } from "../testing/bootable_cd.ts";
 import { DiskBuffer } from "./disk_buffer.ts";
@@ -24,6 +30,7 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
   let emulator: Emulator | undefined;
   let pump: ReturnType<typeof setInterval> | undefined;
   let update: TextUpdate | undefined;
+  let graphics: PixelUpdate | undefined;
   let request: (request: ScreenRequest) => void = () => {};
 
   afterEach(async () => {
@@ -37,6 +44,7 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
       onmessage: null as ((event: { data: ScreenRequest }) => void) | null,
       postMessage(sent: ScreenUpdate) {
         if (sent.kind === "text") update = sent;
+        else graphics = sent;
         setTimeout(() => request({ kind: "ready" }));
       },
     };
@@ -73,6 +81,9 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
   const K = [0x25, 0xa5];
   const R = [0x13, 0x93];
   const F = [0x21, 0xa1];
+  const G = [0x22, 0xa2];
+  const V = [0x2f, 0xaf];
+  const T = [0x14, 0x94];
 
   it("boots an IDE disk, which keeps what is written and flushed", async () => {
     const stored: MemoryStore = new Map();
@@ -91,5 +102,15 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     const image = new BlobImage("a.iso", new Blob([bootableCd(bootSector("Hello from a CD"))]));
     await start({ cdrom: new ImageBuffer(image), ideDisks: [], bootOrder: ["cdrom"] });
     await shows(/Hello from a CD\n>/);
+    // Graphics of a VGA, and of VESA's BIOS extension: pictures that lie in the shared memory.
+    const colours = () => new Set(graphics && new Uint32Array(graphics.pixels.buffer)).size;
+    type(G);
+    await expect.poll(() => [graphics?.width, graphics?.height]).toEqual([320, 200]);
+    await expect.poll(colours).toBeGreaterThan(200);
+    type(V);
+    await expect.poll(() => [graphics?.width, graphics?.height], { timeout: 10_000 }).toEqual([640, 480]);
+    await expect.poll(colours).toBeGreaterThan(200);
+    type(T, K);
+    await shows(/^k$/m);
   });
 });
