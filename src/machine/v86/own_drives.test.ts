@@ -59,6 +59,7 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
       memoryBytes: 16 << 20,
       ideBytes: 0,
       localApic: false,
+      network: "",
       onReboot: () => {},
     });
     const { screen, v86 } = emulator;
