@@ -82,7 +82,7 @@ export function mountScreen(
 
   const fullScreen = button("Full screen", () => {
     // Refused where the page is embedded without leave: then it stays as it is.
-    stage.requestFullscreen().catch(() => {});
+    monitor.requestFullscreen().catch(() => {});
     keyboard.root.focus({ preventScroll: true });
   });
 
