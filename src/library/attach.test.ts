@@ -132,10 +132,14 @@ describe.skipIf(!present)("a V86 of one's own, whose guest RAM is not shared", (
 
   it("records what it does, in a file that reads back", async () => {
     const observer = attachment.observe();
+    expect(attachment.counters().exitTimeUs).toBe(0);
+    attachment.monitor.timeExits(true);
     await sh("dd if=/dev/nvme0n1 of=/dev/null bs=4k count=3 skip=200 iflag=direct 2>/dev/null");
     await new Promise(resolve => setTimeout(resolve, 5));
     const records = observer.read();
     observer.end();
+    attachment.monitor.timeExits(false);
+    expect(attachment.counters().exitTimeUs).toBeGreaterThan(0);
     const { about, records: saved } = readSavedTrace(await attachment.traceFile(records, observer.lost));
     expect(about).toMatchObject({ serving: "mmio", lost: 0, namespaces: [{ nsid: 1, lbaBytes: 512 }] });
     const reads: CommandSpan[] = [];

@@ -58,6 +58,11 @@ export class Monitor {
     return this.#reader.read();
   }
 
+  /** Measures the time of register accesses from now on (`exitTimeUs`), or no more. It costs two looks at the clock each. */
+  timeExits(on: boolean): void {
+    this.#signals.timesExits = on;
+  }
+
   /** Has the devices record what they do. Of several monitors of the same devices only one should observe at a time. */
   observe(): Observer {
     this.#observe(1);

@@ -16,7 +16,7 @@ export interface Counters {
   readonly sectorsWritten: number;
   /** Commands that ended with an error status. */
   readonly errors: number;
-  /** Faults injected (src/devices/nvme/faults). */
+  /** Faults injected. */
   readonly faults: number;
   /** Submission queue tail doorbells written through MMIO. */
   readonly doorbellsRung: number;
@@ -26,7 +26,7 @@ export interface Counters {
   readonly doorbellsSwept: number;
   /** Reads and writes of the controller's registers by the guest. */
   readonly mmioExits: number;
-  /** Microseconds that the vCPU thread spent in those, while that is measured (Machine.timeExits). */
+  /** Microseconds that the vCPU thread spent in those, while that is measured (`timeExits()`). */
   readonly exitTimeUs: number;
   /** Interrupts raised. */
   readonly interrupts: number;
