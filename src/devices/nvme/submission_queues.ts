@@ -138,11 +138,16 @@ export class SubmissionQueues {
   restore(queues: readonly SubmissionQueueState[], waitingOf: (qid: number) => number): void {
     const shared = this.#shared;
     for (const { id, base, entries, cqid, head, tail, rungTail } of queues) {
-      this.start(id, base, entries, cqid);
+      // Active last: a server in this very thread may look at once.
+      shared.setSq(id, SqWord.BASE, base);
+      shared.setSq(id, SqWord.ENTRIES, entries);
+      shared.setSq(id, SqWord.CQID, cqid);
       shared.setSq(id, SqWord.HEAD, head);
       shared.setSq(id, SqWord.TAIL, tail);
       shared.setSq(id, SqWord.RUNG_TAIL, rungTail);
       shared.setSq(id, SqWord.FETCHED, (shared.getSq(id, SqWord.POSTED) + waitingOf(id)) | 0);
+      shared.setSq(id, SqWord.STATE, SqState.ACTIVE);
+      shared.setControl(Control.HIGHEST_SQ, Math.max(id, shared.getControl(Control.HIGHEST_SQ)));
     }
   }
 
