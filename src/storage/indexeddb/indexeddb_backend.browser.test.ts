@@ -332,8 +332,13 @@ describe("the journal", () => {
     const contents = await backend.read([3]);
     const put = vi.spyOn(IDBObjectStore.prototype, "put").mockImplementation(function (this: IDBObjectStore) {
       const { transaction } = this;
-      Object.defineProperty(transaction, "error", { value: new DOMException("full", "QuotaExceededError") });
-      transaction.abort();
+      // One transaction puts several records: it is aborted once.
+      if (!transaction.error) {
+        Object.defineProperty(transaction, "error", {
+          value: new DOMException("full", "QuotaExceededError"),
+        });
+        transaction.abort();
+      }
       return undefined as unknown as IDBRequest<IDBValidKey>;
     });
     const again = await IndexedDbBackend.open(name);
