@@ -1,5 +1,6 @@
 /** Where an exported image goes: into a file that the user chooses, or else among the downloads. */
 import type { DiskCatalogue, TransferOptions } from "../../machine/api.ts";
+import { saveAs } from "../save_as.ts";
 
 /** Not in TypeScript's types yet; Chromium has it, other browsers do not. */
 type SaveFilePicker = (options: { readonly suggestedName: string }) => Promise<FileSystemFileHandle>;
@@ -31,11 +32,5 @@ export async function saveImage(
 ): Promise<void> {
   const image = await catalogue.exportImage(name, { ...options, file });
   if (image === undefined) return;
-  const url = URL.createObjectURL(image);
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = fileName;
-  link.click();
-  // The download has begun by then and holds the image itself.
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  saveAs(image, fileName);
 }

@@ -8,20 +8,7 @@ import { parseSettings } from "../settings.ts";
 import { bootDevices, diskBuses, MEMORY, ownSettings } from "./own_settings.ts";
 
 const imageParameters = ["cdrom", "floppy", "bzimage", "initrd", "disk"] as const;
-/** What a link may say besides, the last five as for the built-in machine. */
-const otherParameters = [
-  "cmdline",
-  "bus",
-  "memory",
-  "boot",
-  "name",
-  "interrupts",
-  "serving",
-  "shadow",
-  "pollMaxUs",
-  "haltPollMaxUs",
-  "network",
-] as const;
+/** What a link may say as for the built-in machine. */
 const sharedParameters = [
   "interrupts",
   "serving",
@@ -30,6 +17,8 @@ const sharedParameters = [
   "haltPollMaxUs",
   "network",
 ] as const;
+/** … and all that it may say besides images. */
+const otherParameters = ["cmdline", "bus", "memory", "boot", "name", ...sharedParameters] as const;
 const MAX_NAME = 80;
 const MAX_COMMAND_LINE = 2000;
 

@@ -4,7 +4,7 @@ import { messageOf } from "../controls/actions.ts";
 import { ask, openPanel } from "../controls/dialog.ts";
 import { element } from "../dom.ts";
 import { formatBytes } from "../format.ts";
-import { saveFile } from "./save_file.ts";
+import { saveAs } from "../save_as.ts";
 
 const headings = ["Taken", "Size", "Fits the disks", ""];
 
@@ -117,7 +117,7 @@ class SnapshotsDialog {
     restore.disabled = snapshot.refusal !== undefined;
     const save = this.#rowButton("Save as a file", taken, () =>
       this.#attempt("Saving…", async () => {
-        saveFile(
+        saveAs(
           await snapshots.save(snapshot.id),
           `doorbell-${new Date(snapshot.takenAt).toISOString().slice(0, 16)}.snapshot`,
         );

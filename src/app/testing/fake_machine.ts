@@ -17,6 +17,7 @@ import type {
   MachineSettings,
   MachineState,
 } from "../../machine/api.ts";
+import { EventHub } from "../../machine/event_hub.ts";
 import { type CounterName, counterNames, IothreadState } from "../../trace/counters.ts";
 import { FakeCatalogue } from "./fake_catalogue.ts";
 import { FakeFaults } from "./fake_faults.ts";
@@ -58,8 +59,6 @@ const blockades: Record<string, Blockade> = {
   },
 };
 
-type Listeners = { [E in keyof MachineEvents]: Set<MachineEvents[E]> };
-
 export function createFakeMachine(settings: MachineSettings, variant: string): Machine {
   return new FakeMachine(settings, variant);
 }
@@ -68,15 +67,7 @@ class FakeMachine implements Machine {
   readonly screen = undefined;
   readonly settings: MachineSettings;
   readonly #variant: string;
-  readonly #listeners: Listeners = {
-    state: new Set(),
-    boot: new Set(),
-    output: new Set(),
-    notice: new Set(),
-    unsaved: new Set(),
-    faults: new Set(),
-    pace: new Set(),
-  };
+  readonly #events = new EventHub();
   readonly #counters = Object.fromEntries(counterNames.map(name => [name, 0])) as Record<CounterName, number>;
   #state: MachineState = "new";
   #stateDetail: string | undefined;
@@ -119,8 +110,7 @@ class FakeMachine implements Machine {
   }
 
   on<E extends keyof MachineEvents>(event: E, listener: MachineEvents[E]): () => void {
-    this.#listeners[event].add(listener);
-    return () => this.#listeners[event].delete(listener);
+    return this.#events.on(event, listener);
   }
 
   async start(access?: DiskAccess): Promise<void> {
@@ -137,7 +127,7 @@ class FakeMachine implements Machine {
       let ms = performance.now() - startedAt;
       if (this.#variant === "stuck") ms = Math.min(ms, 1500);
       this.#stages = script.filter(([, start]) => start <= ms).map(([...entry]) => timing(entry, ms));
-      for (const listener of this.#listeners.boot) listener(this.#stages);
+      this.#events.emit("boot", this.#stages);
       const due = Math.floor(((ms - 840) / 1470) * kernelLog.length);
       while (printed < Math.min(due, kernelLog.length)) {
         this.#print(`[    0.${String(printed * 137 + 100)}] ${kernelLog[printed++]}\r\n`);
@@ -145,7 +135,7 @@ class FakeMachine implements Machine {
       if (this.#variant === "fail" && ms > 1700) {
         const reason =
           "Another tab has the disks of this machine open: close it, then press Restart. Two computers cannot share an SSD.";
-        for (const listener of this.#listeners.notice) listener(reason);
+        this.#events.emit("notice", reason);
         this.#setState("failed", reason);
         this.#ready.reject(new Error(reason));
         throw new Error(reason);
@@ -230,11 +220,11 @@ class FakeMachine implements Machine {
   readonly catalogue = new FakeCatalogue();
 
   readonly faults = new FakeFaults(armed => {
-    for (const listener of this.#listeners.faults) listener(armed);
+    this.#events.emit("faults", armed);
   });
 
   readonly slowMotion = new FakeSlowMotion(speed => {
-    for (const listener of this.#listeners.pace) listener(speed);
+    this.#events.emit("pace", speed);
   });
 
   async resetDisks(): Promise<void> {
@@ -243,7 +233,7 @@ class FakeMachine implements Machine {
 
   #runFull(): void {
     const say = (reason: string | undefined) => {
-      for (const listener of this.#listeners.unsaved) listener(reason);
+      this.#events.emit("unsaved", reason);
     };
     say(
       "The browser gives no more room for the scratch disk: what was written last is not saved. It is tried again every second: free space on this computer, delete a disk that you do not need, or discard blocks in Linux (fstrim, blkdiscard).",
@@ -301,13 +291,13 @@ class FakeMachine implements Machine {
 
   #print(text: string): void {
     const bytes = new TextEncoder().encode(text);
-    for (const listener of this.#listeners.output) listener(bytes);
+    this.#events.output(bytes);
   }
 
   #setState(state: MachineState, detail?: string): void {
     this.#state = state;
     this.#stateDetail = detail;
-    for (const listener of this.#listeners.state) listener(state);
+    this.#events.emit("state", state);
   }
 }
 

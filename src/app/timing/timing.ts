@@ -10,11 +10,11 @@ import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
 import { LOOK_MS, lookEvery } from "../frames.ts";
+import { saveAs } from "../save_as.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
 import { isOpen, matches, Recording, type SpanFilter } from "./recording.ts";
-import { saveAs } from "./save_as.ts";
 import { makeTimeCharts } from "./time_charts.ts";
 
 /**

@@ -1,4 +1,4 @@
-/** Lets the browser save it. */
+/** Has the browser save it among its downloads. */
 export function saveAs(blob: Blob, name: string): void {
   const url = URL.createObjectURL(blob);
   const link = document.createElement("a");
