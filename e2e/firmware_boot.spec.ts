@@ -6,7 +6,7 @@ import { booted, counters, exec, expect, expectCleanKernelLog, test } from "./br
 function receivedImages(page: Page): Set<string> {
   const received = new Set<string>();
   page.on("requestfinished", request => {
-    const name = /\/images\/([^/?]+)$/.exec(request.url())?.[1];
+    const name = /\/images\/([^/]+)$/.exec(new URL(request.url()).pathname)?.[1];
     if (name) received.add(name);
   });
   return received;
