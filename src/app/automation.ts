@@ -23,6 +23,7 @@ export interface Automation
     | "slowMotion"
     | "snapshots"
     | "restored"
+    | "restoredFrom"
     | "blockade"
     | "readOnly"
   > {
@@ -81,6 +82,9 @@ export function makeAutomation(
     },
     get restored() {
       return machine.restored;
+    },
+    get restoredFrom() {
+      return machine.restoredFrom;
     },
     get readOnly() {
       return machine.readOnly;

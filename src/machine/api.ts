@@ -22,6 +22,9 @@ export type BootSource = "kernel" | "disk";
 /** Boot each time, or go on from a snapshot where there is one that fits. */
 export type StartKind = "boot" | "snapshot";
 
+/** Where a snapshot is from: it is shipped with the page, or was taken in this browser. */
+export type SnapshotOrigin = "shipped" | "own";
+
 /** Which device the scratch disk hangs on. The system disk is always the NVMe controller's first namespace. */
 export type ScratchDevice = "nvme" | "virtio-blk" | "virtio-scsi" | "ide";
 
@@ -57,7 +60,10 @@ export interface MachineSettings {
   /** Guest RAM in MiB. */
   readonly memoryMiB: number;
   readonly boot: BootSource;
-  /** What the first start does: `boot`, or go on where the machine was switched off with a snapshot, if that still fits. */
+  /**
+   * What the first start does: `boot`, or go on where the machine was switched off with a snapshot, or else from the shipped snapshot of
+   * a machine that has just booted, if they still fit the disks.
+   */
   readonly start: StartKind;
   readonly serving: ServingMode;
   /** With "google" the PCI vendor is Google's, as it was in 2015; today's Linux then uses no shadow doorbells. */
@@ -342,6 +348,8 @@ export interface Machine {
   readonly readOnly: boolean;
   /** Has the present life begun with a snapshot, and not with a boot? */
   readonly restored: boolean;
+  /** … and with which? Undefined after a boot. */
+  readonly restoredFrom: SnapshotOrigin | undefined;
   /** When the present boot began, on performance.now()'s scale. */
   readonly startedAt: number;
 

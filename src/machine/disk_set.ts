@@ -2,18 +2,20 @@ import type { NamespaceStore } from "../devices/nvme/namespace_store.ts";
 import type { VirtioDiskInfo } from "../devices/virtio/disk_info.ts";
 import type { BlockDevice } from "../storage/block_device.ts";
 import { type Disk, wipeDisk } from "../storage/disks/disk.ts";
-import { type DiskEntry, isBuiltIn, isWhole } from "../storage/disks/disk_entry.ts";
+import { type DiskEntry, isBuiltIn, isWhole, SYSTEM } from "../storage/disks/disk_entry.ts";
 import { DiskLibrary } from "../storage/disks/disk_library.ts";
 import { numberAttached } from "../storage/disks/namespace_numbers.ts";
 import { seedDisk } from "../storage/disks/seed.ts";
+import { readPatch } from "../storage/disks/seed_patch.ts";
 import type { DiskStatus } from "./api.ts";
 import { virtioIdentity } from "./identity.ts";
 import { Jobs, type OnProgress } from "./jobs.ts";
 import { geometry, MachineNamespaces } from "./machine_namespaces.ts";
 import { type Attached, entryOfBuiltIn, openCatalogueDisk, openMachineDisk } from "./open_disks.ts";
 import { openOwnDisk } from "./own/open_own_disk.ts";
-import type { DiskApi, DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
+import type { DiskApi, DiskConfig, DiskRole, OpenMode, SeedImage } from "./protocol.ts";
 import { scratchPaths } from "./scratch.ts";
+import { BLANK, UNSEEDED } from "./snapshots/shipped_snapshot.ts";
 import type { SnapshotDisk } from "./snapshots/snapshot_file.ts";
 
 /** The disks of a machine, in the worker that serves its I/O. */
@@ -46,8 +48,12 @@ export class DiskSet implements DiskApi {
     return this.#oneByOne(() => Promise.all([...this.#disks.values()].map(sealDisk)));
   }
 
-  seed(name: string, image: ArrayBuffer, sha256: string) {
-    return this.#oneByOne(() => this.#seed(name, image, sha256));
+  survey() {
+    return this.#oneByOne(() => Promise.all([...this.#disks.values()].map(surveyDisk)));
+  }
+
+  seed(name: string, image: SeedImage) {
+    return this.#oneByOne(() => this.#seed(name, image));
   }
 
   wipe(names: readonly string[]) {
@@ -187,10 +193,20 @@ export class DiskSet implements DiskApi {
     tidying().catch(() => {});
   }
 
-  async #seed(name: string, image: ArrayBuffer, sha256: string) {
+  async #seed(name: string, { image, sha256, patch }: SeedImage) {
     const attached = this.#disks.get(name);
     if (!attached) throw new Error(`disk ${name} is not open`);
-    await seedDisk(attached.disk, new Uint8Array(image), sha256);
+    const over = patch && {
+      blocks: readPatch(new Uint8Array(patch.file)),
+      generation: patch.generation,
+    };
+    try {
+      await seedDisk(attached.disk, new Uint8Array(image), sha256, over);
+      attached.filling?.done();
+    } catch (error) {
+      attached.filling?.failed(error);
+      throw error;
+    }
   }
 
   async status() {
@@ -312,6 +328,15 @@ async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): P
     );
   }
   const { lbaBytes } = disk.describe();
+  return { id: disk.name, name, nsid: role.nsid, nguid, lbaBytes, capacityBytes, generation };
+}
+
+async function surveyDisk(attached: Attached): Promise<SnapshotDisk> {
+  const { disk, role, name, nguid, capacityBytes } = attached;
+  const isUnseeded = disk.name === SYSTEM && disk.seededSha256 === undefined;
+  if (role.on !== "nvme" || (!isUnseeded && disk.cache.allocatedBytes > 0)) return await sealDisk(attached);
+  const { lbaBytes } = disk.describe();
+  const generation = isUnseeded ? UNSEEDED : BLANK;
   return { id: disk.name, name, nsid: role.nsid, nguid, lbaBytes, capacityBytes, generation };
 }
 

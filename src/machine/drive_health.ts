@@ -1,11 +1,6 @@
 import { type HealthRecord, restoreHealth, saveHealth } from "../devices/nvme/health.ts";
 import type { SharedState } from "../devices/nvme/shared_state.ts";
-
-/** Keeps strings over visits, as `localStorage` does. */
-export interface Memory {
-  getItem(key: string): string | null;
-  setItem(key: string, value: string): void;
-}
+import type { Memory } from "./memory.ts";
 
 const KEY = "doorbell.driveHealth";
 /** So much of what happened before a crash may be missing in the next SMART log. */

@@ -1,10 +1,14 @@
 import { hashInUrl } from "../offline/version.ts";
 import { gunzipIfPacked } from "./gunzip.ts";
+import type { ShippedSnapshot } from "./snapshots/shipped_snapshot.ts";
 
 /** The images that a machine boots from, as public/images/manifest.json lists them. */
 export type ImageName = "kernel" | "initramfs" | "rootfs" | "bios" | "vgabios" | "networkKernel" | "network";
 
-interface ImageEntry {
+/** A machine that has booted, and what is on its system disk over the image `rootfs`. */
+export type SnapshotImageName = "snapshot" | "systemChanges";
+
+export interface ImageEntry {
   readonly path: string;
   /** Of the decoded bytes, with embedded images in their places. */
   readonly sha256: string;
@@ -19,7 +23,9 @@ interface ImageEntry {
 
 export interface ImageManifest {
   readonly cmdline: string;
-  readonly files: Readonly<Record<ImageName, ImageEntry>>;
+  readonly files: Readonly<Record<ImageName, ImageEntry> & Partial<Record<SnapshotImageName, ImageEntry>>>;
+  /** What the image `snapshot` is a snapshot of; absent where none was made. */
+  readonly snapshot?: ShippedSnapshot;
 }
 
 /** Bytes received so far, over all images of a boot, and the bytes expected. */
@@ -30,7 +36,7 @@ export class ImageStore {
   readonly manifest: ImageManifest;
   readonly #url: URL;
   readonly #onProgress: ImageProgress;
-  readonly #images = new Map<ImageName, Promise<ArrayBuffer>>();
+  readonly #images = new Map<ImageName | SnapshotImageName, Promise<ArrayBuffer>>();
   #loaded = 0;
   #total = 0;
 
@@ -53,10 +59,12 @@ export class ImageStore {
   }
 
   /** The decoded, verified bytes. Fetched once; later calls answer from memory. */
-  get(name: ImageName): Promise<ArrayBuffer> {
+  get(name: ImageName | SnapshotImageName): Promise<ArrayBuffer> {
     let image = this.#images.get(name);
     if (!image) {
-      image = this.#fetch(this.manifest.files[name]);
+      const entry = this.manifest.files[name];
+      if (!entry) return Promise.reject(new Error(`The manifest names no image “${name}”.`));
+      image = this.#fetch(entry);
       this.#images.set(name, image);
       // A failed download may be tried again.
       image.catch(() => this.#images.delete(name));
@@ -65,7 +73,7 @@ export class ImageStore {
   }
 
   /** Lets go of an image that is not needed again. */
-  forget(name: ImageName): void {
+  forget(name: ImageName | SnapshotImageName): void {
     this.#images.delete(name);
   }
 

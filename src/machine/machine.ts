@@ -16,15 +16,17 @@ import type {
   MachineSettings,
   MachineSnapshots,
   MachineState,
+  SnapshotOrigin,
 } from "./api.ts";
 import { BootTimeline } from "./boot_timeline.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
-import { DriveHealth, type Memory } from "./drive_health.ts";
+import { DriveHealth } from "./drive_health.ts";
 import { EventHub } from "./event_hub.ts";
 import { FaultInjection } from "./fault_injection.ts";
 import { GuestDiskNames } from "./guest_disk_names.ts";
 import { ImageStore } from "./images.ts";
 import { MachineDisks } from "./machine_disks.ts";
+import { hasBooted, type Memory, noMemory, rememberStart } from "./memory.ts";
 import { Observation } from "./observation.ts";
 import { blockadeOf, ownersOf } from "./ownership.ts";
 import type { DiskApi, GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
@@ -37,6 +39,7 @@ import type { Snapshotted } from "./snapshots/machine_snapshots.ts";
 import { obstacleOf } from "./snapshots/obstacles.ts";
 import type { FittingSnapshot } from "./snapshots/resume.ts";
 import { setTimeCommand } from "./snapshots/set_time.ts";
+import { commandLineOf, whyNotShipped } from "./snapshots/shipped_snapshot.ts";
 import { isStronglyOrderedHost } from "./strongly_ordered.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectVcpu } from "./workers.ts";
@@ -44,16 +47,11 @@ import { type Connected, connectVcpu } from "./workers.ts";
 const GIB = 1 << 30;
 /** The hash of the manifest, from the build: a running page never meets the images of another version. */
 const IMAGES_QUERY: string = import.meta.env.VITE_IMAGES_QUERY ?? "";
-/**
- * The kernel is told what it would otherwise look for or ask the tables: with the pin there is no local APIC, and with
- * messages that is all that is used of the APICs and of ACPI, whose tables cost a third of the boot.
- */
-const machineArguments = { intx: "acpi=off nolapic", msix: "acpi=off lapic" } as const;
 /** A command of the page in the guest has so long to end before a snapshot. */
 const CALM_LIMIT_MS = 10_000;
 const TAKEN_OVER = "Another tab has taken this machine's disks over.";
 
-/** `memory` keeps the drive's SMART counters over visits; without it they start anew with each page. */
+/** `memory` keeps the drive's SMART counters, and how it started, over visits; without it they start anew with each page. */
 export function createMachine(settings: MachineSettings, memory?: Memory): Machine {
   return new WorkerMachine(settings, memory);
 }
@@ -124,18 +122,16 @@ class WorkerMachine implements Machine {
   readonly #disks: MachineDisks;
   readonly screen: ScreenLink | undefined;
   readonly #console = new ConsoleTail();
-  #restored = false;
-  /** The first start of a page goes on from the snapshot that the machine was switched off with. */
-  #findSuspended: () => Promise<Resumption | undefined> = async () => undefined;
+  #restoredFrom: SnapshotOrigin | undefined;
+  readonly #memory: Memory;
+  /** The first start of a page goes on from the snapshot that the machine was switched off with, or from the shipped one. */
+  #isFirstStart = true;
   readonly snapshots: MachineSnapshots;
 
-  constructor(
-    settings: MachineSettings,
-    memory: Memory = { getItem: () => null, setItem: () => {} },
-    scratchInMemory = false,
-  ) {
+  constructor(settings: MachineSettings, memory: Memory = noMemory, scratchInMemory = false) {
     this.settings = settings;
     this.screen = settings.own && new ScreenLink();
+    this.#memory = memory;
     this.#health = new DriveHealth(memory);
     this.#disks = new MachineDisks({
       settings,
@@ -156,9 +152,6 @@ class WorkerMachine implements Machine {
       stop: () => this.stop(),
       resume: file => this.start(this.#disks.access, { file, isOptional: false }),
     });
-    // A second machine has no memory of its own, and nothing to go on from.
-    const mayGoOn = settings.start === "snapshot" && settings.diskAccess !== "readonly" && !settings.own;
-    if (mayGoOn) this.#findSuspended = suspended;
     // Whoever does not ask for `ready` hears of a failure by the state event.
     this.#ready.promise.catch(() => {});
   }
@@ -180,7 +173,11 @@ class WorkerMachine implements Machine {
   }
 
   get restored(): boolean {
-    return this.#restored;
+    return this.#restoredFrom !== undefined;
+  }
+
+  get restoredFrom(): SnapshotOrigin | undefined {
+    return this.#restoredFrom;
   }
 
   get blockade(): Blockade | undefined {
@@ -209,11 +206,10 @@ class WorkerMachine implements Machine {
     this.#disks.access = access;
     this.#blockade = undefined;
     this.#rescue = false;
-    this.#restored = false;
+    this.#restoredFrom = undefined;
     this.#console.clear();
-    const findSuspended = this.#findSuspended;
-    this.#findSuspended = async () => undefined;
-    const resuming = resumption ? Promise.resolve(resumption) : findSuspended();
+    const isFirst = this.#isFirstStart;
+    this.#isFirstStart = false;
     const timeline = new BootTimeline(stages => {
       if (this.#life.timeline === timeline) this.#emit("boot", stages);
     });
@@ -221,7 +217,7 @@ class WorkerMachine implements Machine {
     this.#life = life;
     this.#guestNames.forget();
     this.#setState("booting");
-    this.#boot(life, resuming).catch(error => {
+    this.#boot(life, resumption, isFirst).catch(error => {
       if (life !== this.#life) return;
       if (life.isAttempt) void this.start().catch(() => {});
       else this.#fail(error);
@@ -329,9 +325,10 @@ class WorkerMachine implements Machine {
 
   // --- Booting
 
-  async #boot(life: Life, resuming: Promise<Resumption | undefined>): Promise<void> {
+  async #boot(life: Life, wanted: Resumption | undefined, isFirst: boolean): Promise<void> {
     const isCurrent = () => life === this.#life;
     const { timeline } = life;
+    const { own } = this.settings;
     const cleared = this.#cleared;
     const connecting = connectVcpu(error => {
       if (isCurrent()) this.#fail(error);
@@ -339,18 +336,21 @@ class WorkerMachine implements Machine {
     connecting.catch(() => {});
     const endImages = timeline.begin("images");
     const images = await this.#openImages();
-    const opening = cleared.then(async () => {
-      const endStage = timeline.begin("disks");
-      const opened = await this.#disks.open(images, connecting);
-      endStage();
-      return opened;
+    const opening = cleared.then(() => {
+      timeline.begin("disks");
+      return this.#disks.open(connecting);
     });
     opening.catch(() => {});
-    const resumption = this.#disks.isCopy ? undefined : await resuming.catch(() => undefined);
-    const snapshot = resumption && (await this.#load(life, resumption, connecting, opening));
+    const snapshot = await this.#findSnapshot(life, wanted, isFirst, images, connecting, opening);
     life.isAttempt = snapshot?.isOptional ?? false;
+    const fill = () => this.#disks.fill(images, connecting, snapshot?.isDiskToBeFilled ?? false);
+    const disksReady = opening.then(async opened => {
+      if (!own && !opened[0].seeded && !snapshot?.isDiskToBeFilled) await fill();
+      timeline.end("disks");
+      return opened;
+    });
+    disksReady.catch(() => {});
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
-    const { own } = this.settings;
     const [media, handed, bios, vgaBios] = await Promise.all([
       own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
       this.settings.boot === "kernel" && !own && !snapshot ? this.#handedKernel(images) : undefined,
@@ -360,7 +360,7 @@ class WorkerMachine implements Machine {
     endImages();
     life.vcpu = await connecting;
     if (!isCurrent()) return void life.vcpu.terminate();
-    const disks = await opening;
+    const disks = await disksReady;
     if (!isCurrent()) return;
 
     const signals = MachineSignals.create();
@@ -414,40 +414,68 @@ class WorkerMachine implements Machine {
     if (!snapshot) timeline.begin("firmware");
     else this.#hear(snapshot.console);
     await life.vcpu.api.run();
-    if (snapshot) return await this.#wake(life);
+    if (isFirst && !own && !this.readOnly) rememberStart(this.#memory, snapshot?.isShipped ?? false);
+    if (snapshot) {
+      await this.#wake(life, snapshot);
+      // Not before: it would take the processor from the machine that everybody waits for.
+      if (snapshot.isDiskToBeFilled && isCurrent()) await fill();
+      return;
+    }
     // What it boots, and when that is ready, only who watches it knows.
     if (!own || !isCurrent()) return;
     timeline.end("firmware");
     this.#reached(timeline, undefined);
   }
 
-  /** The snapshot that the machine goes on from; undefined for one that was only worth a try and does not fit. */
-  async #load(
+  /**
+   * The snapshot that the machine goes on from: the one that is wanted; at the first start the one with which it was switched off, or
+   * the shipped one, if they fit. Undefined for a boot.
+   */
+  async #findSnapshot(
     { timeline }: Life,
-    resumption: Resumption,
+    wanted: Resumption | undefined,
+    isFirst: boolean,
+    images: ImageStore,
     connecting: Promise<Connected<VcpuWorkerApi>>,
     opening: Promise<unknown>,
   ): Promise<FittingSnapshot | undefined> {
-    timeline.begin("restore");
-    const { loadFitting } = await import("./snapshots/resume.ts");
-    const snapshot = await loadFitting(resumption, this.settings, async () => {
+    const { settings } = this;
+    const mayGoOn = isFirst && settings.start === "snapshot" && !this.#disks.isCopy && !settings.own;
+    if (this.#disks.isCopy || (!wanted && !mayGoOn)) return undefined;
+    const storage = async (): Promise<Connected<DiskApi>> => {
       await opening;
-      const storage: Connected<DiskApi> = this.#disks.areServedByVcpu
-        ? await connecting
-        : await this.#disks.connectIo();
-      return await storage.answer(storage.api.seal());
-    });
+      return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
+    };
+    timeline.begin("restore");
+    const { loadFitting, loadShipped } = await import("./snapshots/resume.ts");
+    const resumption = wanted ?? (await suspended().catch(() => undefined));
+    let snapshot =
+      resumption &&
+      (await loadFitting(resumption, settings, async () => {
+        const { api, answer } = await storage();
+        return await answer(api.seal());
+      }));
+    if (!snapshot && mayGoOn && !wanted && whyNotShipped(images.manifest, settings) === undefined) {
+      const survey = async () => {
+        const { api, answer } = await storage();
+        return await answer(api.survey());
+      };
+      // After a visit that booted, the disks have most likely moved on.
+      snapshot = await loadShipped(images, survey, !hasBooted(this.#memory));
+    }
     if (!snapshot) timeline.drop("restore");
     return snapshot;
   }
 
   /** The guest goes on from a snapshot since a moment. */
-  async #wake(life: Life): Promise<void> {
+  async #wake(life: Life, { isShipped }: FittingSnapshot): Promise<void> {
     const { wakeGuest } = await import("./snapshots/resume.ts");
     if (!life.lines) return;
-    const notice = await wakeGuest(life.lines.agent);
+    const notice = await wakeGuest(life.lines.agent, isShipped);
     if (life !== this.#life || this.#state !== "booting") return;
-    this.#restored = true;
+    life.isAttempt = false;
+    this.#health.save();
+    this.#restoredFrom = isShipped ? "shipped" : "own";
     life.timeline.end("restore");
     this.#setState("running");
     this.#ready.resolve();
@@ -460,18 +488,17 @@ class WorkerMachine implements Machine {
   }
 
   async #handedKernel(images: ImageStore): Promise<HandedKernel> {
-    const { interrupts, kernelArguments, network } = this.settings;
+    const { network } = this.settings;
     const [image, ...archives] = await Promise.all(
       network === ""
         ? [images.get("kernel"), images.get("initramfs")]
         : [images.get("networkKernel"), images.get("initramfs"), images.get("network")],
     );
-    const { cmdline } = images.manifest;
     return {
       image,
       // The kernel unpacks one archive after the other; what a later one has again counts.
       initrd: await new Blob(archives).arrayBuffer(),
-      commandLine: `${cmdline} ${machineArguments[interrupts]} ${kernelArguments}`.trim(),
+      commandLine: commandLineOf(images.manifest, this.settings),
     };
   }
 

@@ -88,11 +88,8 @@ export class MachineDisks {
     return this.areServedByVcpu ? this.#options.vcpu() : await this.#io;
   }
 
-  /** Opens the disks; a system disk that is empty gets its image. */
-  async open(
-    images: ImageStore,
-    connectingVcpu: Promise<Connected<VcpuWorkerApi>>,
-  ): Promise<readonly OpenedDisk[]> {
+  /** Opens the disks. A system disk that is empty is then to be filled. */
+  async open(connectingVcpu: Promise<Connected<VcpuWorkerApi>>): Promise<readonly OpenedDisk[]> {
     const storage: Connected<DiskApi> = this.areServedByVcpu ? await connectingVcpu : await this.connectIo();
     let steal = this.access === "steal";
     if (this.access === "takeover" && !this.#ownership.claims) {
@@ -106,13 +103,29 @@ export class MachineDisks {
       this.#ownership.claim(this.names);
     }
     for (const notice of notices) this.#options.notice(notice);
-    if (!this.#options.settings.own && !disks[0].seeded) {
-      const image = await images.get("rootfs");
-      // Copied, not transferred: another boot that overlaps with this one may need it too.
-      await storage.answer(storage.api.seed(SYSTEM, image, images.manifest.files.rootfs.sha256));
-      images.forget("rootfs");
-    }
     return disks;
+  }
+
+  /**
+   * Writes the shipped image to the system disk that has none yet, with what the shipped snapshot's machine has changed if a guest
+   * is to go on from that. Resolves when it is durable; I/O on the disk waits until then.
+   */
+  async fill(
+    images: ImageStore,
+    connectingVcpu: Promise<Connected<VcpuWorkerApi>>,
+    asSnapshot: boolean,
+  ): Promise<void> {
+    const storage: Connected<DiskApi> = this.areServedByVcpu ? await connectingVcpu : await this.connectIo();
+    const { files, snapshot } = images.manifest;
+    const [image, file] = await Promise.all([
+      images.get("rootfs"),
+      asSnapshot ? images.get("systemChanges") : undefined,
+    ]);
+    const generation = snapshot?.disks.find(({ id }) => id === SYSTEM)?.generation;
+    const patch = file && generation !== undefined ? { file, generation } : undefined;
+    // Copied, not transferred: another boot that overlaps with this one may need it too.
+    await storage.answer(storage.api.seed(SYSTEM, { image, sha256: files.rootfs.sha256, patch }));
+    images.forget("rootfs");
   }
 
   /** Takes the guest, whose worker is given if it has the disks, off them. */

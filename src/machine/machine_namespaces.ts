@@ -98,8 +98,10 @@ export class MachineNamespaces implements NamespaceStore {
   list(): readonly AllocatedNamespace[] {
     const attached = [...this.#host.disks.values()].flatMap((each): AllocatedNamespace[] => {
       if (each.role.on !== "nvme") return [];
-      const { cache } = each.disk;
-      return [{ ...namespaceInfo(each.role.nsid, each), allocatedBytes: cache.allocatedBytes, disk: cache }];
+      const { device } = each;
+      return [
+        { ...namespaceInfo(each.role.nsid, each), allocatedBytes: device.allocatedBytes, disk: device },
+      ];
     });
     const detached = this.#detached.map(
       ({ id, nsid = 0, nguid, lbaBytes, capacityBytes }): AllocatedNamespace => ({

@@ -1,10 +1,12 @@
 /** How the disks of a machine are opened: its own two, and those of the catalogue that are attached. */
 
+import type { BlockDevice } from "../storage/block_device.ts";
 import type { DiskStore, NewDisk } from "../storage/disk_store.ts";
 import type { Catalogue } from "../storage/disks/catalogue.ts";
 import { Disk, type DiskOptions } from "../storage/disks/disk.ts";
 import { type DiskEntry, SYSTEM } from "../storage/disks/disk_entry.ts";
 import { openCatalogued } from "../storage/disks/disk_library.ts";
+import { FillingDevice } from "../storage/filling_device.ts";
 import { IndexedDbBackend } from "../storage/indexeddb/indexeddb_backend.ts";
 import { nguid } from "./identity.ts";
 import type { DiskConfig, DiskRole, OpenMode } from "./protocol.ts";
@@ -16,9 +18,18 @@ export interface Attached {
   readonly role: DiskRole;
   readonly readOnly: boolean;
   readonly disk: Disk;
+  /** What its I/O is served from. */
+  readonly device: BlockDevice;
+  /** Of a disk that has no image yet and is to get one: `device` waits for it. */
+  readonly filling?: Filling | undefined;
   /** Bytes that the guest sees. */
   readonly capacityBytes: number;
   readonly nguid: string;
+}
+
+export interface Filling {
+  done(): void;
+  failed(error: unknown): void;
 }
 
 /** For each attached disk of the catalogue: they may be many. */
@@ -42,7 +53,7 @@ export async function openMachineDisk(
     before.readOnly === readOnly &&
     (readOnly || before.disk.describe().capacityBytes >= capacityBytes)
   ) {
-    return before;
+    return { ...before, ...served(before.disk) };
   }
   await before?.disk.close().catch(() => {});
   const create = { capacityBytes: byteLength };
@@ -60,6 +71,7 @@ export async function openMachineDisk(
     role,
     readOnly,
     disk,
+    ...served(disk),
     capacityBytes: Math.min(disk.describe().capacityBytes, entry?.capacityBytes ?? Number.POSITIVE_INFINITY),
     nguid: nguid(name === SYSTEM ? 1 : 2),
   };
@@ -88,7 +100,15 @@ export async function openCatalogueDisk(
     cache: { cacheBytes: ATTACHED_CACHE_BYTES },
     ...taking,
   });
-  return { name, role, readOnly: false, disk, capacityBytes, nguid };
+  return { name, role, readOnly: false, disk, device: disk.cache, capacityBytes, nguid };
+}
+
+function served(disk: Disk): Pick<Attached, "device" | "filling"> {
+  if (disk.name !== SYSTEM || disk.seededSha256 !== undefined)
+    return { device: disk.cache, filling: undefined };
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const device = new FillingDevice(disk.cache, promise);
+  return { device, filling: { done: resolve, failed: reject } };
 }
 
 /** Opens or makes a disk of the machine, and makes it larger if it was resized. */

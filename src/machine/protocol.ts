@@ -122,6 +122,14 @@ export interface IoWorkerConfig {
   readonly stronglyOrderedHost: boolean;
 }
 
+/** What a disk is seeded with. */
+export interface SeedImage {
+  readonly image: ArrayBuffer;
+  readonly sha256: string;
+  /** What lies over it (src/storage/disks/seed_patch.ts), and the name of what is on the disk then. */
+  readonly patch?: { readonly file: ArrayBuffer; readonly generation: string } | undefined;
+}
+
 /** How disks are opened. */
 export interface OpenMode {
   /** Copies of the disks in memory; what is written is dropped. */
@@ -163,14 +171,16 @@ export interface DiskApi extends DiskCopying {
   detachDisk(name: string): Promise<void>;
   /** Disks that are not open were renamed, resized or deleted: the guest may see some of them. */
   catalogueChanged(): Promise<void>;
-  /** Writes the shipped image to a disk that has none yet. */
-  seed(name: string, image: ArrayBuffer, sha256: string): Promise<void>;
+  /** Writes the shipped image to a disk that has none yet; until that is durable all I/O on the disk waits. */
+  seed(name: string, image: SeedImage): Promise<void>;
   status(): Promise<DiskStatus[]>;
   /**
    * Flushes the disks and names what is on them then, for a snapshot. Rejects with a sentence when one of them is kept in a way
    * that has no names for what is on it.
    */
   seal(): Promise<SnapshotDisk[]>;
+  /** As seal(), but a disk with nothing on it, or without its image, has that as its generation (BLANK, UNSEEDED). */
+  survey(): Promise<SnapshotDisk[]>;
   /** Deletes disks; they must be opened anew. */
   wipe(names: readonly string[]): Promise<void>;
   /** Flushes all disks. */

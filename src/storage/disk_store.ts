@@ -37,8 +37,11 @@ export interface DiskStore extends BlockBackend {
   /** False once the disk was closed, or was taken away (deleted, taken over, the browser closed its database). */
   readonly isOpen: boolean;
 
-  /** Durably replaces what is recorded about seeding. Rejects with StorageError. */
-  recordSeed(seed: SeedRecord): Promise<void>;
+  /**
+   * Durably replaces what is recorded about seeding. With `generation` that is the name of what is on the disk from then on, as if
+   * it was sealed by it (where generations are kept). Rejects with StorageError.
+   */
+  recordSeed(seed: SeedRecord, generation?: string): Promise<void>;
 
   /** Durably changes the logical block size; what is on the disk stays. Rejects with StorageError. */
   setLbaBytes(lbaBytes: LbaBytes): Promise<void>;

@@ -74,8 +74,8 @@ export class SnapshotStore implements DiskStore {
     clearTimeout(timer);
   }
 
-  recordSeed(seed: SeedRecord): Promise<void> {
-    return this.#store.recordSeed(seed);
+  recordSeed(seed: SeedRecord, generation?: string): Promise<void> {
+    return this.#store.recordSeed(seed, generation);
   }
 
   setLbaBytes(lbaBytes: LbaBytes): Promise<void> {

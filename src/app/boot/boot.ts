@@ -2,9 +2,10 @@
  * Boot progress: one line in the bar that says what goes on, and over the terminal, on demand and while booting, a waterfall of
  * where the time went.
  */
-import type { BootStage, BootStageTiming, Machine } from "../../machine/api.ts";
-import { type Dispose, element, setText } from "../dom.ts";
+import type { BootStage, BootStageTiming, Machine, SnapshotOrigin } from "../../machine/api.ts";
+import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatBytes, formatMs, formatSeconds } from "../format.ts";
+import { startAgain } from "../setup/change.ts";
 import { type Bar, layOut, presentStage, stageOrder, type Waterfall } from "./waterfall.ts";
 
 const names: Record<BootStage, { readonly label: string; readonly doing: string }> = {
@@ -27,7 +28,7 @@ interface Row {
 /** Mounts the boot line into `el` and its panel, which lies over the terminal, into `panelEl`. */
 export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machine): Dispose {
   const line = element("span", { class: "boot-line" });
-  const button = element(
+  const toggle = element(
     "button",
     { type: "button", class: "quiet", "aria-expanded": "true", "aria-controls": "boot-panel" },
     line,
@@ -35,14 +36,23 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
   );
   const fromDisk = machine.settings.boot === "disk";
   const rows = new Map(stageOrder.map(stage => [stage, makeRow(stage)]));
+  const resumed = element(
+    "p",
+    { class: "resumed" },
+    "Nothing was written to the disks yet, so this machine did not boot: it goes on from a snapshot, shipped with the page, of one that had. ",
+    button("Boot it instead", () => void startAgain(machine, withStartBoot(location.search)), {
+      title: "Watch firmware, kernel and userspace start (the address gets start=boot)",
+    }),
+  );
   const panel = element(
     "section",
     { id: "boot-panel", class: "boot-panel", "aria-label": "Boot stages" },
     element("ol", {}, ...[...rows.values()].map(({ row }) => row)),
+    resumed,
   );
   // What changes many times a second is no news; a change of stage is.
   const announcement = element("span", { class: "visually-hidden", role: "status" });
-  el.replaceChildren(button, announcement);
+  el.replaceChildren(toggle, announcement);
   panelEl.replaceChildren(panel);
 
   let stages: readonly BootStageTiming[] = machine.bootStages;
@@ -52,7 +62,7 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
 
   const open = (isOpen: boolean) => {
     panel.hidden = !isOpen;
-    button.setAttribute("aria-expanded", String(isOpen));
+    toggle.setAttribute("aria-expanded", String(isOpen));
   };
 
   /** What a boot goes through, or a machine that goes on from a snapshot. */
@@ -66,6 +76,7 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
 
   const draw = () => {
     chooseRows();
+    resumed.hidden = machine.restoredFrom !== "shipped";
     const waterfall = layOut(stages, (endedAt ?? performance.now()) - machine.startedAt);
     drawRows(rows, waterfall, machine.state === "failed");
     const text = summary(machine, waterfall);
@@ -103,11 +114,11 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
       drawSoon();
     }),
   ];
-  button.addEventListener("click", () => open(panel.hidden === true));
+  toggle.addEventListener("click", () => open(panel.hidden === true));
   const closeOnEscape = (event: KeyboardEvent) => {
     if (event.key === "Escape") {
       open(false);
-      button.focus();
+      toggle.focus();
     }
   };
   el.addEventListener("keydown", closeOnEscape);
@@ -120,6 +131,13 @@ export function mountBoot(el: HTMLElement, panelEl: HTMLElement, machine: Machin
     el.replaceChildren();
     panelEl.replaceChildren();
   };
+}
+
+/** The query, asking for a boot. */
+function withStartBoot(query: string): string {
+  const search = new URLSearchParams(query);
+  search.set("start", "boot");
+  return `?${search}`;
 }
 
 function begins(
@@ -163,6 +181,11 @@ function phaseOf({ startMs, going }: Bar, failed: boolean): "waiting" | "going" 
   return failed ? "failed" : "going";
 }
 
+function howItStarted(from: SnapshotOrigin | undefined, ms: number): string {
+  if (from === "shipped") return `Resumed from the shipped snapshot in ${Math.round(ms)} ms`;
+  return `${from === "own" ? "Restored from a snapshot" : "Booted"} in ${formatSeconds(ms)}`;
+}
+
 function describeBytes({ loaded, total, going }: Bar): string {
   if (loaded === undefined) return "";
   return total !== undefined && going
@@ -179,8 +202,7 @@ function summary(machine: Machine, waterfall: Waterfall): { line: string; announ
     }
     case "running":
     case "stopped": {
-      const how = machine.restored ? "Restored from a snapshot" : "Booted";
-      const booted = `${how} in ${formatSeconds(waterfall.totalMs)}`;
+      const booted = howItStarted(machine.restoredFrom, waterfall.totalMs);
       return { line: booted, announcement: machine.state === "running" ? booted : "" };
     }
     case "failed":

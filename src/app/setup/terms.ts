@@ -53,8 +53,8 @@ export const settingTerms: Readonly<Record<string, SettingTerm>> = {
   start: {
     label: "Start",
     explanation:
-      "What opening the page does after the machine was switched off with a snapshot that still fits its disks.",
-    choices: { boot: "always boot", snapshot: "go on from the snapshot" },
+      "Opening the page goes on where the machine was switched off with a snapshot, or, as long as nothing was written to its disks, from the shipped snapshot of one that has just booted; or it always boots.",
+    choices: { boot: "always boot", snapshot: "go on from a snapshot" },
   },
   disks: {
     label: "Disks",

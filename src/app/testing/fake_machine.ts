@@ -101,6 +101,7 @@ class FakeMachine implements Machine {
 
   startedAt = 0;
   restored = false;
+  restoredFrom = undefined;
   readonly snapshots = new FakeSnapshots();
   blockade: Blockade | undefined;
   readOnly = false;

@@ -46,7 +46,7 @@ export async function openOwnDisk(
     steal: mode.steal,
     ...(mode.onStolen && { onStolen: mode.onStolen }),
   });
-  return { name: entry.name, role, readOnly: false, disk, capacityBytes, nguid };
+  return { name: entry.name, role, readOnly: false, disk, device: disk.cache, capacityBytes, nguid };
 }
 
 /** An image on a server, under what is written on top of it: that is in memory, and gone when the disk is closed. */
@@ -60,7 +60,15 @@ async function openImage({ name, role }: DiskConfig, url: string): Promise<Attac
     cacheBytes: CACHE_BYTES,
   });
   const capacityBytes = Math.ceil(image.byteLength / SECTOR_BYTES) * SECTOR_BYTES;
-  return { name: nameOf(url), role, readOnly: false, disk, capacityBytes, nguid: freshNguid() };
+  return {
+    name: nameOf(url),
+    role,
+    readOnly: false,
+    disk,
+    device: disk.cache,
+    capacityBytes,
+    nguid: freshNguid(),
+  };
 }
 
 const nameOf = (url: string): string =>

@@ -1,10 +1,13 @@
 import type { Emulator } from "../v86/emulator.ts";
+import { override } from "../v86/override.ts";
 import type { RunLoop } from "../v86/run_loop.ts";
 import type { SerialPort } from "../v86/serial.ts";
 import type { MachineDevices, MachineStateBytes, Savable } from "./machine_state.ts";
 
 /** What is under way in the devices has this long to end, in milliseconds. */
 const QUIET_LIMIT_MS = 10_000;
+/** In a machine that has not run, memory is zero from here on: the firmware is below. */
+const FIRMWARE_END = 1 << 20;
 
 export interface MachineParts {
   readonly emulator: Emulator;
@@ -51,7 +54,17 @@ export class MachineSaver {
   /** Into a machine that has not run; its clock goes on from the snapshot's already. */
   async restore({ devices, v86 }: MachineStateBytes): Promise<void> {
     const { emulator, nvme, serialPorts } = this.#parts;
-    await emulator.v86.restore_state(v86);
+    const { cpu } = emulator;
+    const zeroMemory = cpu.zero_memory;
+    // v86 clears all memory first, and the operating system would have to give each page of it.
+    const putBack = override(cpu, "zero_memory", (address, bytes) =>
+      zeroMemory(address, Math.min(bytes, FIRMWARE_END)),
+    );
+    try {
+      await emulator.v86.restore_state(v86);
+    } finally {
+      putBack();
+    }
     nvme.restore(devices.nvme);
     for (const [i, port] of serialPorts.entries()) port.restore(devices.serialInput[i] ?? []);
   }

@@ -1,10 +1,12 @@
 import type { AgentClient } from "../agent.ts";
 import { answered } from "../answered.ts";
 import type { MachineSettings } from "../api.ts";
+import type { ImageStore } from "../images.ts";
 import { fromBase64 } from "./base64.ts";
 import { hardwareOf } from "./hardware.ts";
 import type { Resumption } from "./late_snapshots.ts";
 import type { MachineStateBytes } from "./machine_state.ts";
+import { asFilled } from "./shipped_snapshot.ts";
 import { checkDisks, checkHardware, readSnapshot, type SnapshotDisk } from "./snapshot_file.ts";
 import { wakeCommand } from "./wake_guest.ts";
 
@@ -15,6 +17,10 @@ export interface FittingSnapshot {
   readonly console: Uint8Array<ArrayBuffer>;
   /** Was it only worth a try? */
   readonly isOptional: boolean;
+  /** Is it the shipped one? */
+  readonly isShipped: boolean;
+  /** The system disk has nothing on it yet of what it had when the snapshot was taken: it is to be filled with that. */
+  readonly isDiskToBeFilled: boolean;
 }
 
 /**
@@ -30,9 +36,42 @@ export async function loadFitting(
     const { header, state } = await readSnapshot(file);
     checkHardware(header.hardware, hardwareOf(settings));
     checkDisks(header.disks, await disks());
-    return { state, console: fromBase64(header.console), isOptional };
+    const console = fromBase64(header.console);
+    return { state, console, isOptional, isShipped: false, isDiskToBeFilled: false };
   } catch (error) {
     if (!isOptional) throw error;
+    console.info(`Booting: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}
+
+/**
+ * The same for the shipped snapshot, of which `whyNotShipped` has nothing against the machine. Where it `isLikely` to fit, it is
+ * fetched while the disks are looked at.
+ */
+export async function loadShipped(
+  images: ImageStore,
+  disks: () => Promise<readonly SnapshotDisk[]>,
+  isLikely: boolean,
+): Promise<FittingSnapshot | undefined> {
+  const shipped = images.manifest.snapshot;
+  if (!shipped) return undefined;
+  try {
+    const read = async () => readSnapshot(new Blob([await images.get("snapshot")]), true);
+    const reading = isLikely ? read() : undefined;
+    reading?.catch(() => {});
+    const now = asFilled(shipped, await disks());
+    checkDisks(shipped.disks, now.disks);
+    const { header, state } = await (reading ?? read());
+    images.forget("snapshot");
+    return {
+      state,
+      console: fromBase64(header.console),
+      isOptional: true,
+      isShipped: true,
+      isDiskToBeFilled: now.isUnseeded,
+    };
+  } catch (error) {
     console.info(`Booting: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
@@ -42,8 +81,8 @@ export async function loadFitting(
  * Tells the guest, which goes on since a moment, the time and new random numbers. Rejects with a sentence when it does not answer;
  * resolves to one for the user when something about it did not work.
  */
-export async function wakeGuest(agent: AgentClient): Promise<string | undefined> {
-  const command = wakeCommand(Date.now(), bytes => crypto.getRandomValues(bytes));
+export async function wakeGuest(agent: AgentClient, isShipped: boolean): Promise<string | undefined> {
+  const command = wakeCommand(Date.now(), bytes => crypto.getRandomValues(bytes), isShipped);
   const asking = agent.wake(command);
   if (!(await answered(asking, WAKE_LIMIT_MS))) {
     throw new Error("Linux does not answer since it was restored. Reset the machine to boot it.");

@@ -9,17 +9,33 @@ import { setTimeCommand } from "./set_time.ts";
 const RNDRESEEDCRNG = 0x5207;
 const LOAD_ADDRESS = 0x08048000;
 const SEED_BYTES = 64;
+const PROGRAM = "/run/.doorbell-reseed";
 
-/** A shell command, for a root shell. Its status is not 0 where the generator could not be reseeded. */
-export function wakeCommand(now: number, random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array): string {
+/** A shell command, for a root shell, that puts the program there which reseeds the generator. */
+export const prepareCommand = (): string =>
+  `echo ${base64(reseedProgram())} | base64 -d >${PROGRAM} && chmod 700 ${PROGRAM}`;
+
+/**
+ * A shell command, for a root shell. Its status is not 0 where the generator could not be reseeded. The shipped snapshot
+ * `isPrepared`: what its guest need not read, byte by byte, and run is time that everybody would wait.
+ */
+export function wakeCommand(
+  now: number,
+  random: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array,
+  isPrepared = false,
+): string {
   const seed = random(new Uint8Array(SEED_BYTES));
-  const program = "/run/.doorbell-reseed";
-  return [
+  const reseed = [
     setTimeCommand(now),
-    `echo ${base64(reseedProgram())} | base64 -d >${program} && chmod 700 ${program}`,
     `echo ${base64(seed)} | base64 -d >/dev/urandom`,
-    `${program} 3<>/dev/urandom; doorbell_status=$?`,
-    `rm -f ${program}`,
+    `${PROGRAM} 3<>/dev/urandom`,
+  ];
+  if (isPrepared) return reseed.join("\n");
+  return [
+    prepareCommand(),
+    ...reseed,
+    "doorbell_status=$?",
+    `rm -f ${PROGRAM}`,
     "(exit $doorbell_status)",
   ].join("\n");
 }

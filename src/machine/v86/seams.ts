@@ -178,6 +178,8 @@ export interface V86Cpu {
   readonly memory_map_write32: unknown[];
   jit_dirty_cache(start: number, end: number): void;
   full_clear_tlb(): void;
+  /** Clears so many bytes of guest RAM from an address on. */
+  zero_memory(address: number, bytes: number): void;
   /** Delivers what the interrupt controllers have, if the guest takes interrupts. At safe points only. */
   handle_irqs(): void;
   /** Address of the local APIC's state in wasm memory. */
@@ -233,6 +235,7 @@ export const JIT_TABLE_OFFSET = 1024;
 const functionsOfCpu = [
   "jit_dirty_cache",
   "full_clear_tlb",
+  "zero_memory",
   "handle_irqs",
   "get_apic_addr",
   "jit_clear_cache",

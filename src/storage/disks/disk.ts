@@ -134,9 +134,9 @@ export class Disk {
     return this.#store.metadata.seedingSha256;
   }
 
-  /** Durably replaces what is recorded about seeding. For seed.ts. */
-  recordSeed(seed: SeedRecord): Promise<void> {
-    return this.#store.recordSeed(seed);
+  /** Durably replaces what is recorded about seeding, and names what is on the disk. For seed.ts. */
+  recordSeed(seed: SeedRecord, generation?: string): Promise<void> {
+    return this.#store.recordSeed(seed, generation);
   }
 
   describe(): DiskDescription {

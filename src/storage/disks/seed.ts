@@ -2,13 +2,15 @@ import { StorageError } from "../block_backend.ts";
 import { IoVector } from "../io_vector.ts";
 import { isZero } from "../zeroes.ts";
 import type { Disk } from "./disk.ts";
+import { PATCH_BLOCK_BYTES, type SeedPatch } from "./seed_patch.ts";
 
 /**
  * Writes a raw image to the front of a new disk; only its non-zero chunks take room. Resolves true when all of it is
  * durable and recorded, false at once when the disk was seeded before, with whatever image: a seeded disk belongs to
  * its user. A crash on the way leaves the disk unseeded, and the next call starts afresh.
  *
- * The disk must not be in use meanwhile. `sha256` names the image and is only recorded, not checked.
+ * The disk must not be in use meanwhile. `sha256` names the image and is only recorded, not checked. `patch` is what lies over the
+ * image, in the same step.
  * Rejects with StorageError; "io" also for a disk that holds data of another origin, and for an image that is larger
  * than the disk.
  */
@@ -16,6 +18,7 @@ export async function seedDisk(
   disk: Disk,
   image: ReadableStream<Uint8Array> | Uint8Array,
   sha256: string,
+  patch?: SeedPatch,
 ): Promise<boolean> {
   if (disk.seededSha256 !== undefined) return false;
   const { cache } = disk;
@@ -59,8 +62,18 @@ export async function seedDisk(
   }
   if (filled > 0) await writeChunk();
 
+  for (const { block, data } of patch?.blocks ?? []) {
+    const offset = block * PATCH_BLOCK_BYTES;
+    if (offset + data.length > cache.byteLength) {
+      throw new StorageError("io", `The patch reaches beyond the end of disk "${disk.name}".`);
+    }
+    const from = new IoVector(data, 1);
+    from.add(0, data.length);
+    while (!cache.tryWrite(offset, from)) await cache.prepare("write", offset, data.length);
+  }
+
   await cache.flush();
-  await disk.recordSeed({ seededSha256: sha256 });
+  await disk.recordSeed({ seededSha256: sha256 }, patch?.generation);
   return true;
 }
 

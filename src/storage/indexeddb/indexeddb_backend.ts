@@ -132,9 +132,9 @@ export class IndexedDbBackend implements DiskStore {
     return this.#closedBecause === undefined;
   }
 
-  recordSeed(seed: SeedRecord): Promise<void> {
+  recordSeed(seed: SeedRecord, generation?: string): Promise<void> {
     const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
-    return this.#describe({ ...geometry, ...seed });
+    return this.#describe({ ...geometry, ...seed }, generation);
   }
 
   setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
@@ -238,28 +238,34 @@ export class IndexedDbBackend implements DiskStore {
     }
   }
 
-  async #describe(metadata: DiskMetadata): Promise<void> {
+  async #describe(metadata: DiskMetadata, generation?: string): Promise<void> {
     const write = (transaction: IDBTransaction) => {
       transaction.objectStore("metadata").put(metadata, METADATA_KEY);
     };
-    await this.#write([], "Recording the state of", write, true);
+    await this.#write([], "Recording the state of", write, true, generation);
     this.#metadata = metadata;
   }
 
   /**
    * One durable transaction on `stores` and "metadata". `body` must not wait; what it throws undoes everything. So does
    * the fence: the question who the owner is travels in front of the body's requests, and costs no time. With `isChange` the
-   * content is another one afterwards.
+   * content is another one afterwards, and sealed by the name `generation` where that is given.
    */
   #write(
     stores: readonly StoreName[],
     doing: string,
     body: (transaction: IDBTransaction) => void,
     isChange = false,
+    generation?: string,
   ): Promise<void> {
     return this.#use(doing, async () => {
+      if (generation !== undefined) {
+        // From now on, so that a change which comes behind this one while it is under way gives a new name.
+        this.#isSealed = true;
+        this.#seals += 1;
+      }
       const seals = this.#seals;
-      const next = isChange && this.#isSealed ? crypto.randomUUID() : undefined;
+      const next = generation ?? (isChange && this.#isSealed ? crypto.randomUUID() : undefined);
       const transaction = this.#db.transaction([...stores, "metadata"], "readwrite", {
         durability: "strict",
       });
@@ -287,7 +293,7 @@ export class IndexedDbBackend implements DiskStore {
       this.#predecessor = undefined;
       if (next === undefined) return;
       this.#generation = next;
-      if (this.#seals === seals) this.#isSealed = false;
+      if (generation === undefined && this.#seals === seals) this.#isSealed = false;
     });
   }
 

@@ -85,8 +85,8 @@ export class RemoteStore implements DiskStore {
   commit(changes: readonly ChunkChange[]): Promise<void> {
     return this.#call("commit", changes);
   }
-  recordSeed(seed: SeedRecord): Promise<void> {
-    return this.#call("recordSeed", seed);
+  recordSeed(seed: SeedRecord, generation?: string): Promise<void> {
+    return this.#call("recordSeed", seed, generation);
   }
   setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
     return this.#call("setLbaBytes", lbaBytes);
