@@ -1,7 +1,7 @@
 import { booted, counters, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
 
-test("a first visit ends in a shell on the NVMe disk", async ({ persistent }) => {
-  const page = await persistent.open();
+test("a first boot ends in a shell on the NVMe disk", async ({ persistent }) => {
+  const page = await persistent.open("/?start=boot");
   await expect(page.getByRole("heading", { name: "Doorbell" })).toBeVisible();
   await booted(page);
   await expect(page.locator(".xterm-rows")).toContainText("root@doorbell:~#");
@@ -18,7 +18,7 @@ test("a first visit ends in a shell on the NVMe disk", async ({ persistent }) =>
 
   const stages = await page.evaluate(() => window.doorbell?.bootStages());
   console.log(
-    `first start: ${stages?.map(({ stage, startMs, endMs }) => `${stage} ${Math.round(startMs)}–${Math.round(endMs ?? 0)}`).join(", ")} ms`,
+    `first boot: ${stages?.map(({ stage, startMs, endMs }) => `${stage} ${Math.round(startMs)}–${Math.round(endMs ?? 0)}`).join(", ")} ms`,
   );
 });
 

@@ -2,7 +2,8 @@ import type { Automation } from "../src/app/automation.ts";
 import { booted, counters, exec, expect, test } from "./browser.ts";
 
 test("the queue view shows what the controller and the guest know", async ({ persistent }) => {
-  const page = await persistent.open();
+  // Counters and queues begin together.
+  const page = await persistent.open("/?start=boot");
   await booted(page);
   const button = page.getByRole("button", { name: "Queues", exact: true });
   await button.click();

@@ -15,7 +15,7 @@ async function expectTime(page: Page): Promise<void> {
 test("a machine that is switched off under load with a snapshot goes on in the next visit; one whose disk has moved on is refused", async ({
   persistent,
 }) => {
-  let page = await persistent.open();
+  let page = await persistent.open("/?start=boot");
   await booted(page);
   await exec(page, "mkfs.ext4 -q -E lazy_itable_init=0 /dev/nvme0n2 && mount /dev/nvme0n2 /mnt");
   await quietFileSystem(page);
@@ -102,5 +102,35 @@ test("a machine that is switched off under load with a snapshot goes on in the n
   expect(await restored(page)).toBe(false);
   expect((await exec(page, "cat /root/newer")).output).toBe("newer\n");
   await exec(page, "mount -o remount,ro / && e2fsck -f -n /dev/nvme0n1");
+  await expectCleanKernelLog(page);
+});
+
+test("a machine goes on in another serving mode, by messages and by the pin", async ({ persistent }) => {
+  const page = await persistent.open();
+  await booted(page);
+  await exec(page, "echo msix > /run/note; echo kept > /root/kept; sync");
+  const suspend = () => page.evaluate(() => (window.doorbell as Automation).snapshots.suspend());
+  const goOn = async (query: string, note: string) => {
+    await suspend();
+    await page.goto(query);
+    await booted(page);
+    expect(await page.evaluate(() => (window.doorbell as Automation).restoredFrom)).toBe("own");
+    expect((await exec(page, "cat /run/note")).output).toBe(`${note}\n`);
+    // Past the page cache: the queues work.
+    await exec(page, "dd if=/dev/nvme0n1 of=/dev/null bs=64k count=64 iflag=direct");
+    await exec(page, "dd if=/dev/zero of=/dev/nvme0n2 bs=64k count=16 oflag=direct && sync");
+    expect((await exec(page, "cat /root/kept")).output).toBe("kept\n");
+    await expectTime(page);
+  };
+  await goOn("/?serving=mmio", "msix");
+  await goOn("/?serving=mainloop", "msix");
+  await goOn("/?serving=iothread", "msix");
+  await expectCleanKernelLog(page);
+
+  await page.goto("/?interrupts=intx&serving=mainloop&start=boot");
+  await booted(page);
+  await exec(page, "echo intx > /run/note");
+  await goOn("/?interrupts=intx&serving=mmio", "intx");
+  await goOn("/?interrupts=intx", "intx");
   await expectCleanKernelLog(page);
 });

@@ -82,7 +82,8 @@ export async function openBrowserGuest(
   system: PageSystem,
 ): Promise<Guest> {
   const page = await browser.page();
-  await bootPage(page, `${address}?${new URLSearchParams(system.parameters)}`);
+  // Booted, so that all rows begin alike.
+  await bootPage(page, `${address}?${new URLSearchParams({ ...system.parameters, start: "boot" })}`);
   checkSettings(await page.evaluate(() => (window.doorbell as Automation).settings), system.parameters);
   const instruments: Instruments = {
     counters: () => page.evaluate(() => (window.doorbell as Automation).counters()),

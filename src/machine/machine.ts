@@ -447,21 +447,26 @@ class WorkerMachine implements Machine {
       return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
     };
     timeline.begin("restore");
-    const { loadFitting, loadShipped } = await import("./snapshots/resume.ts");
-    const resumption = wanted ?? (await suspended().catch(() => undefined));
+    const mayBeShipped = !wanted && whyNotShipped(images.manifest, settings) === undefined;
+    // After a visit that booted, the disks have most likely moved on.
+    const isLikely = mayBeShipped && !hasBooted(this.#memory);
+    if (isLikely) images.get("snapshot").catch(() => {});
+    const [{ loadFitting, loadShipped }, resumption] = await Promise.all([
+      import("./snapshots/resume.ts"),
+      wanted ?? suspended().catch(() => undefined),
+    ]);
     let snapshot =
       resumption &&
       (await loadFitting(resumption, settings, async () => {
         const { api, answer } = await storage();
         return await answer(api.seal());
       }));
-    if (!snapshot && mayGoOn && !wanted && whyNotShipped(images.manifest, settings) === undefined) {
+    if (!snapshot && mayBeShipped) {
       const survey = async () => {
         const { api, answer } = await storage();
         return await answer(api.survey());
       };
-      // After a visit that booted, the disks have most likely moved on.
-      snapshot = await loadShipped(images, survey, !hasBooted(this.#memory));
+      snapshot = await loadShipped(images, survey, isLikely);
     }
     if (!snapshot) timeline.drop("restore");
     return snapshot;

@@ -24,6 +24,7 @@ import { FirmwarePace } from "./v86/firmware_pace.ts";
 import { explainGuestFaults } from "./v86/guest_faults.ts";
 import { RunLoop } from "./v86/run_loop.ts";
 import { SerialPort } from "./v86/serial.ts";
+import { compileShared } from "./v86/shared_wasm.ts";
 import { announceWorker } from "./worker_life.ts";
 
 /** Terminal output goes to the page about once a frame. */
@@ -31,7 +32,9 @@ const OUTPUT_INTERVAL_MS = 12;
 
 const wasm = fetch(wasmUrl)
   .then(response => response.arrayBuffer())
-  .then(async received => new Uint8Array(await gunzipIfPacked(new Uint8Array(received))));
+  .then(async received => new Uint8Array(await gunzipIfPacked(new Uint8Array(received))))
+  // While the page opens disks and fetches images.
+  .then(compileShared);
 
 class VcpuWorker extends DiskSet implements VcpuWorkerApi {
   #emulator: Emulator | undefined;

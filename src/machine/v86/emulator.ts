@@ -18,8 +18,8 @@ export interface HandedKernel {
 }
 
 export interface EmulatorOptions {
-  /** The bytes of v86.wasm. */
-  readonly wasm: Uint8Array;
+  /** The bytes of v86.wasm, or what compileShared() has made of them. */
+  readonly wasm: Uint8Array | WebAssembly.Module;
   readonly bios: ArrayBuffer;
   readonly vgaBios: ArrayBuffer;
   /** Without one the firmware boots from a disk. */

@@ -10,15 +10,20 @@ interface V86Exports {
   codegen_finalize_finished(index: number, start: number, flags: number): void;
 }
 
+/** Compiles v86.wasm, with its memory shared, for `instantiateShared`. */
+export function compileShared(wasm: Uint8Array): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(withSharedMemory(wasm));
+}
+
 /**
- * Instantiates `wasm` (the bytes of v86.wasm) with its memory shared. v86's JIT makes modules that import that memory;
+ * Instantiates `wasm` (the bytes of v86.wasm, or what is compiled of them) with its memory shared. v86's JIT makes modules that import that memory;
  * what puts them into place is replaced by what makes the import shared first.
  */
 export async function instantiateShared(
-  wasm: Uint8Array,
+  wasm: Uint8Array | WebAssembly.Module,
   imports: WebAssembly.Imports,
 ): Promise<WebAssembly.Exports> {
-  const module = await WebAssembly.compile(withSharedMemory(wasm));
+  const module = wasm instanceof WebAssembly.Module ? wasm : await compileShared(wasm);
   const { __indirect_function_table: table } = imports.env;
   if (!(table instanceof WebAssembly.Table) || typeof imports.env.codegen_finalize !== "function") {
     throw new Error(
