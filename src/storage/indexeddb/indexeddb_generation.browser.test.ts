@@ -109,6 +109,31 @@ describe("the generation of a disk", () => {
     expect(GENERATION_KEY).not.toBe(OWNER_KEY);
   });
 
+  it("is the one that the record of the image names, until the first change after it", async () => {
+    const name = freshName();
+    const disk = await open(name);
+    await disk.recordSeed({ seedingSha256: "ab" });
+    await disk.commit([{ chunk: 0, data: chunk(1) }]);
+    await disk.recordSeed({ seededSha256: "ab" }, "named");
+    expect(await disk.seal()).toBe("named");
+    await disk.close();
+    const again = await open(name);
+    expect(await again.seal()).toBe("named");
+    expect(again.metadata.seededSha256).toBe("ab");
+    await again.commit([{ chunk: 0, data: chunk(2), blocks: [1] }]);
+    expect(await again.seal()).not.toBe("named");
+  });
+
+  it("is not the named one when a change came while that was recorded", async () => {
+    const disk = await open(freshName());
+    await disk.commit([{ chunk: 0, data: chunk(1) }]);
+    await Promise.all([
+      disk.recordSeed({ seededSha256: "ab" }, "named"),
+      disk.commit([{ chunk: 0, data: chunk(2) }]),
+    ]);
+    expect(await disk.seal()).not.toBe("named");
+  });
+
   it("is a disk's own", async () => {
     const [one, other] = [await open(freshName()), await open(freshName())];
     expect(await one.seal()).not.toBe(await other.seal());
