@@ -336,6 +336,9 @@ class WorkerMachine implements Machine {
     connecting.catch(() => {});
     const endImages = timeline.begin("images");
     const images = await this.#openImages();
+    // Every machine has it, wherever it goes on from.
+    const firmware = Promise.all([images.get("bios"), images.get("vgabios")]);
+    firmware.catch(() => {});
     const opening = cleared.then(() => {
       timeline.begin("disks");
       return this.#disks.open(connecting);
@@ -351,11 +354,10 @@ class WorkerMachine implements Machine {
     });
     disksReady.catch(() => {});
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
-    const [media, handed, bios, vgaBios] = await Promise.all([
+    const [media, handed, [bios, vgaBios]] = await Promise.all([
       own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
       this.settings.boot === "kernel" && !own && !snapshot ? this.#handedKernel(images) : undefined,
-      images.get("bios"),
-      images.get("vgabios"),
+      firmware,
     ]);
     endImages();
     life.vcpu = await connecting;
