@@ -1,6 +1,7 @@
 import { choiceIn } from "../src/app/benchmark/choice.ts";
 import type { Report } from "../src/app/benchmark/report.ts";
 import { booted, counters, exec, expect, test } from "./browser.ts";
+import { isFirefox } from "./browser_under_test.ts";
 
 const freshName = "nvme mmio dbbuf msix";
 
@@ -13,7 +14,7 @@ test("the benchmark measures this guest and a fresh one, and its figures are the
     benchJobs: "read-4k",
   });
   const page = await persistent.open(`/?${query}`);
-  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  if (!isFirefox) await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
   await booted(page);
   await exec(page, "echo kept | dd of=/dev/nvme0n2 bs=4096 conv=sync,fsync");
   const view = page.getByRole("region", { name: "Benchmark" });

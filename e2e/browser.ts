@@ -1,9 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type Locator, type Page } from "@playwright/test";
 import type { Automation } from "../src/app/automation.ts";
 import type { ExecResult } from "../src/machine/api.ts";
+import { isFirefox, leaveOut } from "./browser_under_test.ts";
 import { PersistentBrowser } from "./persistent_browser.ts";
 
+export { notInFirefox } from "./browser_under_test.ts";
 export { expect };
 
 /** `browser` is fresh for each test: an empty profile, so a first visit. */
@@ -14,6 +16,22 @@ export const test = base.extend<{ persistent: PersistentBrowser }>({
     await browser.close();
   },
 });
+
+/** A step of a test that Firefox, or what drives it, cannot take: left out there, with the reason. */
+export async function stepNotInFirefox(
+  title: string,
+  reason: string,
+  body: () => Promise<void>,
+): Promise<void> {
+  if (isFirefox) leaveOut(title, reason);
+  else await test.step(title, body);
+}
+
+/** Fills in a number; what drives Firefox would add it to the one that is there. */
+export async function fillNumber(field: Locator, value: number): Promise<void> {
+  await field.fill("");
+  await field.fill(String(value));
+}
 
 /** Waits for the shell prompt. */
 export async function booted(page: Page): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import type { FaultRule } from "../src/devices/nvme/faults/rules.ts";
-import { booted, exec, expect, test } from "./browser.ts";
+import { booted, exec, expect, fillNumber, test } from "./browser.ts";
 import { bootIntoRam, runInRam as run } from "./ram_system.ts";
 
 /**
@@ -203,17 +203,17 @@ test("the Faults tab arms a fault, shows what it hits, and goes back to normal",
   const rows = view.locator("table.fired tbody tr");
 
   await test.step("what cannot be is refused with its reason, and nothing is armed", async () => {
-    await view.getByLabel("Milliseconds").fill("99999999");
+    await fillNumber(view.getByLabel("Milliseconds"), 99_999_999);
     await view.getByRole("button", { name: "Arm", exact: true }).click();
     await expect(view.getByRole("alert").or(view.locator(".error"))).toContainText(/ms|Milliseconds/i);
     expect(await page.evaluate(() => window.doorbell?.faults.list())).toEqual([]);
   });
 
   await test.step("by keyboard: a delay of reads of the scratch disk", async () => {
-    await view.getByLabel("Milliseconds").fill("150");
+    await fillNumber(view.getByLabel("Milliseconds"), 150);
     await view.getByRole("combobox", { name: /^Command/ }).selectOption({ label: "Read" });
-    await view.getByLabel("Namespace").fill("2");
-    await view.getByLabel("At most").fill("2");
+    await fillNumber(view.getByLabel("Namespace"), 2);
+    await fillNumber(view.getByLabel("At most"), 2);
     await view.getByRole("button", { name: "Arm", exact: true }).focus();
     await page.keyboard.press("Enter");
     await expect(banner).toContainText("broken on purpose");

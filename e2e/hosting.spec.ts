@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { build } from "vite";
-import { booted, exec, expect, test } from "./browser.ts";
+import { booted, exec, expect, stepNotInFirefox, test } from "./browser.ts";
 import { StaticServer } from "./static_server.ts";
 
 /** The same page with two sentences changed, one of them in a chunk that is loaded when it is wanted. */
@@ -67,7 +67,8 @@ test("a host without headers, under a sub-path, then no host, then a new version
       expect(errors.splice(0).filter(text => !text.includes("script-src"))).toEqual([]);
     });
 
-    await test.step("it can be installed", async () => {
+    const noInstall = "Firefox on Linux does not install web apps";
+    await stepNotInFirefox("it can be installed", noInstall, async () => {
       const session = await page.context().newCDPSession(page);
       const { errors, url } = await session.send("Page.getAppManifest");
       expect(url).toBe(`${server.url}app.webmanifest`);

@@ -36,7 +36,10 @@ async function drop(dialog: Locator, name: string, bytes: Uint8Array | number): 
       ? { name, content: "", length: bytes }
       : { name, content: Buffer.from(bytes).toString("base64"), length: bytes.length },
   );
-  await dialog.dispatchEvent("drop", { dataTransfer: transfer });
+  // In the page's own world: an event from that of Playwright's scripts ends Firefox's process.
+  await dialog.evaluate((element, dataTransfer) => {
+    element.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  }, transfer);
 }
 
 test("a disk in files keeps what was flushed when the browser is killed, again and again", async ({

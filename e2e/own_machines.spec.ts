@@ -1,16 +1,14 @@
 import type { Page } from "@playwright/test";
 import { bootSector } from "../src/machine/testing/boot_sector.ts";
 import { bootableCd } from "../src/machine/testing/bootable_cd.ts";
-import { expect, test } from "./browser.ts";
+import { expect, fillNumber, test } from "./browser.ts";
 import { ImageHost } from "./image_host.ts";
 
 const MIB = 1 << 20;
 
+/** Nothing while the page changes. */
 const screenText = (page: Page) =>
-  page
-    .locator(".screen-text")
-    .innerText()
-    .catch(() => "");
+  page.evaluate(() => document.querySelector<HTMLElement>(".screen-text")?.innerText ?? "").catch(() => "");
 
 /** Waits for the text on the machine's screen. */
 async function expectScreen(page: Page, text: RegExp): Promise<void> {
@@ -59,7 +57,7 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
   const dialog = page.getByRole("dialog", { name: "Machines" });
   await expect(dialog.getByLabel("Name")).toHaveValue("old system");
   await dialog.getByLabel("Disks hang on").selectOption("ide");
-  await dialog.getByLabel("Memory (MiB)").fill("32");
+  await fillNumber(dialog.getByLabel("Memory (MiB)"), 32);
   await dialog.getByRole("button", { name: "Keep and start" }).click();
 
   await expectScreen(page, /Hello from IDE\n>/);

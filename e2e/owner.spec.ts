@@ -1,5 +1,5 @@
 import type { Page } from "@playwright/test";
-import { booted, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
+import { booted, exec, expect, expectCleanKernelLog, notInFirefox, test } from "./browser.ts";
 
 const state = (page: Page) => page.evaluate(() => window.doorbell?.state);
 
@@ -76,6 +76,7 @@ test("a second tab says who has the disks, works on a copy, and takes over", asy
 test("the disks of a tab that hangs are taken away from it, and it says so once it goes on", async ({
   persistent,
 }) => {
+  notInFirefox("all tabs of a site share a process there: where one hangs, so do the others");
   const first = await persistent.open();
   await booted(first);
   await exec(first, "echo kept > /root/owner; sync");

@@ -1,4 +1,4 @@
-import { booted, expect, test } from "./browser.ts";
+import { booted, expect, notInFirefox, test } from "./browser.ts";
 import { StaticServer } from "./static_server.ts";
 
 // With service workers the page cures itself: hosting.spec.ts.
@@ -18,6 +18,7 @@ test("without isolation headers and service workers there is a sentence with the
 });
 
 test("the first shell costs less than 10 MB of download", async ({ persistent }) => {
+  notInFirefox("only Chromium’s protocol tells what a download took on the wire");
   const page = await persistent.open("about:blank");
   const session = await page.context().newCDPSession(page);
   await session.send("Network.enable");

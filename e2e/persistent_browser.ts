@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "@playwright/test";
-import { chromiumLaunch } from "./chromium.ts";
+import type { BrowserContext, Page } from "@playwright/test";
+import { browserUnderTest } from "./browser_under_test.ts";
 import {
   killProcesses,
   type ProcessMemory,
@@ -18,6 +18,8 @@ export class PersistentBrowser {
   readonly baseUrl: string;
   /** Off by default: it answers in the server's place, and works when the page has booted. */
   serviceWorkers: "allow" | "block" = "block";
+  /** What Firefox is to be started with beside the usual; Chromium has no such thing. */
+  firefoxPreferences: Readonly<Record<string, number>> = {};
   #context: BrowserContext | undefined;
 
   constructor(baseUrl: string) {
@@ -26,8 +28,9 @@ export class PersistentBrowser {
 
   /** Opens the page, starting the browser if it does not run. */
   async open(path = "/", viewport = { width: 1280, height: 800 }): Promise<Page> {
-    this.#context ??= await chromium.launchPersistentContext(this.profile, {
-      ...chromiumLaunch,
+    this.#context ??= await browserUnderTest.type.launchPersistentContext(this.profile, {
+      ...browserUnderTest.launch,
+      firefoxUserPrefs: { ...browserUnderTest.launch.firefoxUserPrefs, ...this.firefoxPreferences },
       headless: true,
       baseURL: this.baseUrl,
       viewport,

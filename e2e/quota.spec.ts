@@ -1,5 +1,7 @@
 import type { CDPSession, Page } from "@playwright/test";
-import { booted, exec, expect, test } from "./browser.ts";
+import { booted, exec, expect, notInFirefox, test } from "./browser.ts";
+
+notInFirefox("no room is made by a limit that only Chromium’s protocol sets and lifts while the page runs");
 
 /** A machine whose browser gives it `quotaSize` bytes; `setQuota` changes that, and lifts it without a number. */
 async function openWithQuota(page: Page, baseUrl: string, quotaSize: number) {

@@ -1,4 +1,4 @@
-import { booted, exec, expect, test } from "./browser.ts";
+import { booted, exec, expect, fillNumber, test } from "./browser.ts";
 
 test("the settings tab starts the machine otherwise, keeps the data, and leads back to normal", async ({
   persistent,
@@ -24,10 +24,10 @@ test("the settings tab starts the machine otherwise, keeps the data, and leads b
   });
 
   await test.step("what cannot be is not started", async () => {
-    await form.getByLabel("Memory").fill("7");
+    await fillNumber(form.getByLabel("Memory"), 7);
     await start.click();
     await expect(form.getByLabel("Memory")).toBeFocused();
-    await form.getByLabel("Memory").fill("128");
+    await fillNumber(form.getByLabel("Memory"), 128);
   });
 
   await test.step("the machine starts with them, and its disk is as it was", async () => {

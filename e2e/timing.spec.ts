@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TraceEvent } from "../src/trace/chrome_trace.ts";
 import { nestingProblem } from "../src/trace/testing/nesting.ts";
-import { booted, counters, exec, expect, test } from "./browser.ts";
+import { booted, counters, exec, expect, fillNumber, test } from "./browser.ts";
 
 test("the timing view counts each command, and its trace nests", async ({ persistent }) => {
   const page = await persistent.open();
@@ -37,9 +37,9 @@ test("the timing view counts each command, and its trace nests", async ({ persis
   });
 
   await test.step("a filter leaves the faster ones out", async () => {
-    await view.getByLabel("Slower than").fill("100000000");
+    await fillNumber(view.getByLabel("Slower than"), 100_000_000);
     await expect(commands).toHaveText("0");
-    await view.getByLabel("Slower than").fill("0");
+    await fillNumber(view.getByLabel("Slower than"), 0);
   });
 
   const save = async (name: string): Promise<string> => {

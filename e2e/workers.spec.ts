@@ -47,11 +47,11 @@ test("workers that end without a word, and ones that throw, in the middle of wri
   await booted(page);
 
   const one = await writeUntilItDies(page, "io-ended");
-  await workerOf(page, "io.worker").evaluate(() => self.close());
+  await workerOf(page, "io.worker").evaluate(() => void setTimeout(() => self.close()));
   await expectRestart(page, one.ended, "io-ended", /I\/O worker stopped: the browser ended it/);
 
   const two = await writeUntilItDies(page, "vcpu-ended");
-  await workerOf(page, "vcpu.worker").evaluate(() => self.close());
+  await workerOf(page, "vcpu.worker").evaluate(() => void setTimeout(() => self.close()));
   await expectRestart(page, two.ended, "vcpu-ended", /machine worker stopped: the browser ended it/);
 
   const three = await writeUntilItDies(page, "io-threw");
@@ -68,7 +68,7 @@ test("a machine worker that has the disks itself ends during the boot and in the
   const page = await persistent.open("/?serving=mmio");
   await booted(page);
   const { ended } = await writeUntilItDies(page, "mmio-ended");
-  await workerOf(page, "vcpu.worker").evaluate(() => self.close());
+  await workerOf(page, "vcpu.worker").evaluate(() => void setTimeout(() => self.close()));
   await expectRestart(page, ended, "mmio-ended", /machine worker stopped/);
   // During a boot: `ready` settles.
   await page.evaluate(() => void window.doorbell?.restart().catch(() => {}));
@@ -77,6 +77,6 @@ test("a machine worker that has the disks itself ends during the boot and in the
   await page
     .workers()
     .at(-1)
-    ?.evaluate(() => self.close());
+    ?.evaluate(() => void setTimeout(() => self.close()));
   expect(await ready).toContain("machine worker stopped");
 });
