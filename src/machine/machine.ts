@@ -453,6 +453,7 @@ class WorkerMachine implements Machine {
     // After a visit that booted, the disks have most likely moved on.
     const isLikely = mayBeShipped && !hasBooted(this.#memory);
     if (isLikely) images.get("snapshot").catch(() => {});
+    else if (!wanted && settings.boot === "kernel") this.#handedKernel(images).catch(() => {});
     const [{ loadFitting, loadShipped }, resumption] = await Promise.all([
       import("./snapshots/resume.ts"),
       wanted ?? suspended().catch(() => undefined),
