@@ -17,7 +17,10 @@ import { makeTabs, type Tab } from "./tabs.ts";
 /** What there is to see of a machine of one's own. */
 const ownViews: readonly string[] = ["queues", "timing", "faults"];
 
-/** Mounts the panel into `el`, with the view `first`; `close` is called when its close button is pressed. */
+/** The view that was seen last. */
+const STORAGE_KEY = "doorbell-view";
+
+/** Mounts the panel into `el`, with the view `first` or the one that was seen last; `close` is called when its close button is pressed. */
 export function mountPanel(el: HTMLElement, machine: Machine, close: () => void, first?: string): Dispose {
   const benchmark = new Benchmark(machine, location.search);
   const live = watchMachine(machine);
@@ -36,7 +39,8 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     { name: "settings", label: "Settings", mount: view => mountSetup(view, machine) },
   ];
   // The others are about the built-in machine.
-  const tabs = makeTabs(machine.settings.own ? all.filter(({ name }) => ownViews.includes(name)) : all);
+  const offered = machine.settings.own ? all.filter(({ name }) => ownViews.includes(name)) : all;
+  const tabs = makeTabs(offered, remember);
   const place = element("div", {});
   const play = (trace: OpenedTrace) => {
     player?.dispose();
@@ -70,7 +74,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     place,
     tabs.view,
   );
-  tabs.show(first);
+  tabs.show(first ?? remembered());
   return () => {
     benchmark.cancel();
     player?.dispose();
@@ -78,4 +82,20 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     tabs.dispose();
     el.replaceChildren();
   };
+}
+
+function remember(view: string): void {
+  try {
+    localStorage.setItem(STORAGE_KEY, view);
+  } catch {
+    // Without site data the page begins with the first view each time.
+  }
+}
+
+function remembered(): string | undefined {
+  try {
+    return localStorage.getItem(STORAGE_KEY) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -17,7 +17,8 @@ export interface Tabs {
   dispose: Dispose;
 }
 
-export function makeTabs(tabs: readonly Tab[]): Tabs {
+/** `shown` is told the name of the tab that is chosen. */
+export function makeTabs(tabs: readonly Tab[], shown: (name: string) => void = () => {}): Tabs {
   const view = element("div", { class: "view", role: "tabpanel" });
   const buttons = tabs.map(({ name, label }) =>
     element("button", { type: "button", role: "tab", id: `tab-${name}`, class: "tab" }, label),
@@ -36,6 +37,7 @@ export function makeTabs(tabs: readonly Tab[]): Tabs {
     // The row is wider than a phone.
     buttons[index].scrollIntoView({ block: "nearest", inline: "nearest" });
     dispose = mount(view);
+    shown(name);
   };
   for (const [i, button] of buttons.entries()) {
     button.addEventListener("click", () => select(i));

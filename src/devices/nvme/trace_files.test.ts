@@ -50,6 +50,18 @@ describe("fio's log", () => {
 });
 
 describe("the CSV", () => {
+  it("counts on where the clock wraps", () => {
+    const hour = 3600e6;
+    const long = joined([0, 0.5, 1, 1.5, 2].flatMap(hours => command(hours * hour, 2, 1, 0, 1)));
+    const times = csv(long)
+      .trim()
+      .split("\n")
+      .slice(1)
+      .map(line => Number(line.split(",")[0]));
+    expect(times).toEqual([0, 0.5, 1, 1.5, 2].map(hours => hours * hour));
+    expect(fioLog(long, []).trim().split("\n").at(-1)).toMatch(/^7200000, /);
+  });
+
   it("has a line for each command", () => {
     const lines = csv(spans()).trim().split("\n");
     expect(lines).toHaveLength(5);

@@ -17,16 +17,28 @@ export function traceJson(records: readonly TraceRecord[], about: TraceAbout): s
   });
 }
 
+/** Microseconds since the first of the moments that it is given in turn; the trace's clock wraps after 71 minutes. */
+function elapsed(): (moment: number) => number {
+  let before: number | undefined;
+  let sum = 0;
+  return moment => {
+    // Signed: of two queues' answers the later one may have been read first.
+    sum += (moment - (before ?? moment)) | 0;
+    before = moment;
+    return sum;
+  };
+}
+
 const columns = "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us";
 
 /** One line for each command; times in microseconds, since the first command. */
 export function csv(spans: readonly CommandSpan[]): string {
-  const start = spans[0]?.postedAt ?? 0;
+  const since = elapsed();
   const lines = spans.map(span => {
     const { postedAt, qid, opcode, cid, nsid, lba, blocks, status, rungAt, fetchedAt, doneAt } = span;
     const served = Math.max(0, ((doneAt ?? postedAt) - fetchedAt) | 0);
     return [
-      (postedAt - start) | 0,
+      since(postedAt),
       qid,
       commandName(qid, opcode),
       cid,
@@ -50,13 +62,13 @@ const fioDirections: Readonly<Record<number, number>> = { [NvmOpcode.read]: 0, [
  * nanoseconds, direction (0 read, 1 write), bytes, offset in bytes, priority (0).
  */
 export function fioLog(spans: readonly CommandSpan[], namespaces: readonly SavedNamespace[]): string {
-  const start = spans[0]?.postedAt ?? 0;
+  const since = elapsed();
   const lines = spans.flatMap(span => {
     const { qid, nsid, opcode, lba, blocks, postedAt } = span;
+    const ms = Math.floor(Math.max(0, since(postedAt)) / 1000);
     const direction = qid === 0 ? undefined : fioDirections[opcode];
     if (direction === undefined) return [];
     const lbaBytes = namespaces.find(namespace => namespace.nsid === nsid)?.lbaBytes ?? 512;
-    const ms = Math.floor(Math.max(0, (postedAt - start) | 0) / 1000);
     return [[ms, latencyOf(span) * 1000, direction, blocks * lbaBytes, lba * lbaBytes, 0].join(", ")];
   });
   return lines.map(line => `${line}\n`).join("");
