@@ -5,17 +5,21 @@ import type { Dispose } from "./dom.ts";
  * drawing takes. The flight recorders hold as much as happens in between.
  */
 export const LOOK_MS = 50;
+/** Where more happens than anybody could follow. */
+export const BUSY_LOOK_MS = 100;
 
 /**
- * Calls `look` about every `ms` milliseconds, and not while the page is hidden. What `look` returns draws, in the next
+ * Calls `look` about every `ms()` milliseconds, and not while the page is hidden. What `look` returns draws, in the next
  * animation frame; it returns undefined when there is nothing to draw, as even a frame that changes nothing takes
- * milliseconds of the browser's time.
+ * milliseconds of the browser's time. All who look do so at multiples of their time since the page began, so that one
+ * frame draws what several of them have to draw.
  */
-export function lookEvery(ms: number, look: (now: number) => (() => void) | undefined): Dispose {
+export function lookEvery(ms: () => number, look: (now: number) => (() => void) | undefined): Dispose {
   let frame = 0;
   let timer = 0;
   const next = () => {
-    timer = window.setTimeout(again, ms);
+    const period = ms();
+    timer = window.setTimeout(again, period - (performance.now() % period));
   };
   const again = () => {
     const draw = document.hidden ? undefined : look(performance.now());
@@ -31,3 +35,7 @@ export function lookEvery(ms: number, look: (now: number) => (() => void) | unde
     cancelAnimationFrame(frame);
   };
 }
+
+/** Does a new stretch of `ms` milliseconds, counted since the page began, lie between the two moments? */
+export const hasTurned = (ms: number, before: number, now: number): boolean =>
+  Math.floor(before / ms) !== Math.floor(now / ms);

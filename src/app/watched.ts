@@ -17,8 +17,8 @@ export interface Stretch {
 export interface Follower {
   /** Records that were overwritten before they were read. */
   readonly lost: number;
-  /** The records since the last call, in the order in which they happened. */
-  read(): readonly TraceRecord[];
+  /** Calls back with the records since the last call, in the order in which they happened. Copy what is kept. */
+  read(each: (record: TraceRecord) => void): void;
 }
 
 export interface Watched {

@@ -2,46 +2,56 @@
 import type { Job } from "./definitions/jobs.ts";
 import { figure, spread, summarize } from "./definitions/statistics.ts";
 
-/** In this order within a round. */
-export const viewStates = ["closed", "queues", "timing"] as const;
+/** By the names of their tabs, in this order within a round. */
+export const views = ["Queues", "Timing"] as const;
+export type View = (typeof views)[number];
 
-export interface ViewFigure {
-  /** Of dd, in the job's unit. */
+/** What was seen in a few seconds while dd ran. */
+export interface Look {
+  /** Commands a second. */
   readonly rate: number;
   /** Cores that the browser's drawing threads (all but the workers' and the pool's) took meanwhile: 0.05 is a twentieth of one. */
   readonly drawing: number;
 }
 
-/** One figure in each state, measured one after the other. */
-export type ViewRound = Readonly<Record<(typeof viewStates)[number], ViewFigure>>;
+/** Each view open, and the panel closed right before and right after. */
+export interface ViewRound {
+  readonly open: Readonly<Record<View, Look>>;
+  readonly closed: Readonly<Record<View, readonly [before: Look, after: Look]>>;
+}
 
-/** The part of the rate that an open view takes: the median over the rounds, each compared within itself. */
-export function viewCost(rounds: readonly ViewRound[], state: "queues" | "timing"): number {
-  return summarize(rounds.map(round => 1 - round[state].rate / round.closed.rate)).median;
+/** The part of the rate that an open view takes: the median over the rounds, each compared with its neighbours. */
+export function viewCost(rounds: readonly ViewRound[], view: View): number {
+  return summarize(rounds.map(({ open, closed }) => 1 - open[view].rate / mean(closed[view], "rate"))).median;
 }
 
 /** Cores that drawing takes with the view open and not with it closed; far steadier than the rate where others use the machine. */
-export function drawingCost(rounds: readonly ViewRound[], state: "queues" | "timing"): number {
-  return summarize(rounds.map(round => round[state].drawing - round.closed.drawing)).median;
+export function drawingCost(rounds: readonly ViewRound[], view: View): number {
+  return summarize(rounds.map(({ open, closed }) => open[view].drawing - mean(closed[view], "drawing")))
+    .median;
 }
 
-/** "read 4k 22000 / 21800 / 21500", in the order of the states. */
-export const roundText = ({ title }: Pick<Job, "title">, round: ViewRound): string =>
-  `${title} ${viewStates.map(state => figure(round[state].rate)).join(" / ")}`;
+const mean = ([before, after]: readonly [Look, Look], of: keyof Look): number => (before[of] + after[of]) / 2;
 
-export function viewCostLines(
-  rounds: ReadonlyMap<Pick<Job, "title" | "unit">, readonly ViewRound[]>,
-): string[] {
-  const lines = [...rounds].map(([{ title, unit }, each]) => {
-    const closed = summarize(each.map(round => round.closed.rate));
-    const costs = (["queues", "timing"] as const).map(
-      state => `${state} open ${percent(viewCost(each, state))}, drawing ${cores(drawingCost(each, state))}`,
+/** "closed 22000, Queues 21800, closed 22100, Timing 21500, closed 21900". */
+export function roundText({ open, closed }: ViewRound): string {
+  const texts = views.map(
+    view => `${view} ${figure(open[view].rate)}, closed ${figure(closed[view][1].rate)}`,
+  );
+  return [`closed ${figure(closed[views[0]][0].rate)}`, ...texts].join(", ");
+}
+
+export function viewCostLines(rounds: ReadonlyMap<Pick<Job, "title">, readonly ViewRound[]>): string[] {
+  const lines = [...rounds].map(([{ title }, each]) => {
+    const closed = summarize(each.flatMap(round => views.map(view => round.closed[view][1].rate)));
+    const costs = views.map(
+      view => `${view} open ${percent(viewCost(each, view))}, drawing ${cores(drawingCost(each, view))}`,
     );
-    return `  ${title.padEnd(10)} closed ${figure(closed.median)} ${unit} ±${Math.round(spread(closed) * 100)}%; ${costs.join("; ")}`;
+    return `  ${title.padEnd(8)} closed ${figure(closed.median)} commands/s ±${Math.round(spread(closed) * 100)}%; ${costs.join("; ")}`;
   });
   const count = [...rounds.values()][0]?.length ?? 0;
   return [
-    `What open views cost dd: median of ${count} rounds, each of which measures all three states in turn`,
+    `What open views cost dd: median of ${count} rounds, each view between two looks with the panel closed`,
     ...lines,
   ];
 }

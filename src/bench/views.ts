@@ -1,75 +1,101 @@
 /** What it costs to look: dd with the queue view or the timing view open, against dd with the panel closed. */
+import type { Page } from "playwright";
 import { threadTimes, withDescendants } from "../../e2e/processes.ts";
+import type { Automation } from "../app/automation.ts";
 import { Browser, openBrowserGuest } from "./browser_guest.ts";
-import { fullSizes, type Job, makeJobs, quickSizes } from "./definitions/jobs.ts";
-import { fullPlan, quickPlan, warmUp } from "./definitions/measure.ts";
+import { ddJob, type Job, makeJobs, quickSizes } from "./definitions/jobs.ts";
+import { fullPlan, warmUp } from "./definitions/measure.ts";
 import { defaultSystem } from "./definitions/systems.ts";
 import { servePage } from "./server.ts";
-import { roundText, type ViewFigure, type ViewRound, viewCostLines, viewStates } from "./view_costs.ts";
+import { type Look, roundText, type View, type ViewRound, viewCostLines, views } from "./view_costs.ts";
 
-const nothing: ViewFigure = { rate: 0, drawing: 0 };
+const ROUNDS = { quick: 5, full: 15 } as const;
+/** Longer than for the other figures: the views' own code has to be compiled as well. */
+const WARM_UP_MS = 30_000;
+/** Opening a view is not what its being open takes. */
+const OPENING_MS = 500;
+const LOOK_MS = 2000;
 
-/** In each round each job runs once in each state, so that a machine's changing load does not favour one. */
-const ROUNDS = { quick: 7, full: 11 } as const;
+/** Long runs, so that starting dd is little of the time. */
+const jobs: readonly Job[] = [ddJob("read", "1m", 1024), ddJob("read", "4k", 32_768)];
 
 export async function benchViews(quick: boolean): Promise<void> {
-  const plan = quick ? quickPlan : fullPlan;
-  const all = makeJobs({ ...(quick ? quickSizes : fullSizes), depths: [] });
-  const jobs = all.filter(job => !job.writes);
   const count = quick ? ROUNDS.quick : ROUNDS.full;
   const page = await servePage();
   const browser = new Browser();
   try {
     const guest = await openBrowserGuest(browser, page.address, defaultSystem);
     const tab = await browser.page();
-    const panel = tab.getByRole("button", { name: "Queues", exact: true });
-    const show = {
-      closed: async () => {
-        if ((await panel.getAttribute("aria-pressed")) === "true") await panel.click();
-      },
-      queues: async () => {
-        await panel.click();
-        await tab.getByRole("tab", { name: "Queues" }).click();
-      },
-      timing: async () => {
-        await tab.getByRole("tab", { name: "Timing" }).click();
-      },
-    };
-    const measure = async (job: Job): Promise<ViewFigure> => {
-      const [before, start] = [drawingTime(browser), performance.now()];
-      const { output } = await guest.exec(job.command(defaultSystem.device));
-      const drawing = (drawingTime(browser) - before) / (performance.now() - start);
-      return { rate: job.parse(output), drawing };
-    };
-    await warmUp(guest, defaultSystem, all, plan);
+    const show = shower(tab);
+    await warmUp(guest, defaultSystem, makeJobs({ ...quickSizes, depths: [] }), {
+      ...fullPlan,
+      warmUpMs: WARM_UP_MS,
+    });
     await guest.settle();
-    const rounds = new Map<Job, ViewRound[]>(jobs.map(job => [job, []]));
-    for (let i = 0; i < count; i++) {
-      const figures = new Map<Job, Record<keyof ViewRound, ViewFigure>>(
-        jobs.map(job => [job, { closed: nothing, queues: nothing, timing: nothing }]),
-      );
-      for (const state of viewStates) {
-        await show[state]();
-        for (const job of jobs) {
-          // What opening it takes is not what its being open takes.
-          await measure(job);
-          const figure = await measure(job);
-          const round = figures.get(job);
-          if (round) round[state] = figure;
+    const costs = new Map<Job, readonly ViewRound[]>();
+    for (const job of jobs) {
+      let isOver = false;
+      const running = (async () => {
+        while (!isOver) await guest.exec(job.command(defaultSystem.device));
+      })();
+      const lookAt = async (view: View | "closed"): Promise<Look> => {
+        await show(view);
+        await tab.waitForTimeout(OPENING_MS);
+        const [before, drawn] = [await progress(tab), drawingTime(browser)];
+        await tab.waitForTimeout(LOOK_MS);
+        const after = await progress(tab);
+        const ms = after.now - before.now;
+        return {
+          rate: (after.commands - before.commands) / (ms / 1000),
+          drawing: (drawingTime(browser) - drawn) / ms,
+        };
+      };
+      const rounds: ViewRound[] = [];
+      try {
+        for (const view of views) await lookAt(view);
+        let before = await lookAt("closed");
+        for (let i = 0; i < count; i++) {
+          const open = {} as Record<View, Look>;
+          const closed = {} as Record<View, readonly [Look, Look]>;
+          for (const view of views) {
+            open[view] = await lookAt(view);
+            const after = await lookAt("closed");
+            closed[view] = [before, after];
+            before = after;
+          }
+          rounds.push({ open, closed });
+          console.log(`  ${job.title}, round ${i + 1} of ${count}: ${roundText({ open, closed })}`);
         }
+      } finally {
+        isOver = true;
+        await running;
       }
-      for (const [job, round] of figures) rounds.get(job)?.push(round);
-      console.log(
-        `  round ${i + 1} of ${count}: ${[...figures].map(([job, round]) => roundText(job, round)).join("; ")}`,
-      );
+      costs.set(job, rounds);
     }
-    for (const line of viewCostLines(rounds)) console.log(line);
+    for (const line of viewCostLines(costs)) console.log(line);
     await guest.close();
   } finally {
     await browser.dispose();
     await page.close();
   }
 }
+
+/** Opens one of the views, or closes the panel, and closes what was open before. */
+function shower(tab: Page): (view: View | "closed") => Promise<void> {
+  const panel = tab.getByRole("button", { name: "Queues", exact: true });
+  return async view => {
+    const isOpen = (await panel.getAttribute("aria-pressed")) === "true";
+    if (isOpen !== (view !== "closed")) await panel.click();
+    if (view !== "closed") await tab.getByRole("tab", { name: view }).click();
+  };
+}
+
+/** What dd has got so far, by the device's own count. */
+const progress = (tab: Page): Promise<{ readonly now: number; readonly commands: number }> =>
+  tab.evaluate(() => ({
+    now: performance.now(),
+    commands: (window.doorbell as Automation).counters().commands,
+  }));
 
 /** CPU time so far, in milliseconds, of the threads that draw: the renderer's main thread, compositors, the display's. */
 function drawingTime(browser: Browser): number {

@@ -69,7 +69,7 @@ export class Monitor {
     const reader = new MergedReader(this.#signals.readTraces());
     let ended = false;
     return {
-      read: () => reader.read(),
+      read: () => reader.take(),
       get lost() {
         return reader.lost;
       },

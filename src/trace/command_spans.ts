@@ -27,11 +27,8 @@ export interface CommandSpan {
 export const latencyOf = ({ rungAt, fetchedAt, postedAt }: CommandSpan): number =>
   Math.max(0, (postedAt - (rungAt ?? fetchedAt)) | 0);
 
-interface UnderWay {
-  readonly record: TraceRecord;
-  readonly rungAt: number | undefined;
-  doneAt: number | undefined;
-}
+/** A command under way: the span that it will have been. */
+type UnderWay = { -readonly [key in keyof CommandSpan]: CommandSpan[key] };
 
 /** Joins the records of a trace into commands. */
 export class CommandSpans {
@@ -49,8 +46,7 @@ export class CommandSpans {
   }
 
   /** Takes the next record, in the order of time. */
-  add(record: TraceRecord): void {
-    const { kind, time, a, c, d } = record;
+  add({ kind, time, a, c, d, e }: TraceRecord): void {
     switch (kind) {
       case TraceKind.tailRung:
         // The first one counts: later doorbells before the fetch announce what comes behind.
@@ -58,9 +54,18 @@ export class CommandSpans {
         return;
       case TraceKind.fetched:
         this.#underWay.set(commandKey(a, c >>> 16), {
-          record: { ...record },
+          qid: a,
+          cid: c >>> 16,
+          opcode: c & 0xff,
+          nsid: d & 0xffff,
+          blocks: (d >>> 16) + 1,
+          lba: e >>> 0,
           rungAt: this.#rung.get(a),
+          fetchedAt: time,
           doneAt: undefined,
+          postedAt: time,
+          interruptAt: undefined,
+          status: 0,
         });
         this.#rung.delete(a);
         return;
@@ -70,12 +75,14 @@ export class CommandSpans {
         return;
       }
       case TraceKind.posted: {
-        const [sqid, cid] = [c & 0xffff, c >>> 16];
-        const command = this.#underWay.get(commandKey(sqid, cid));
+        const key = commandKey(c & 0xffff, c >>> 16);
+        const command = this.#underWay.get(key);
         // Fetched before the trace began, or lost.
         if (!command) return;
-        this.#underWay.delete(commandKey(sqid, cid));
-        this.#end(command, sqid, cid, time, d);
+        this.#underWay.delete(key);
+        command.postedAt = time;
+        command.status = d;
+        this.#end(command);
         return;
       }
       case TraceKind.interrupt:
@@ -85,21 +92,7 @@ export class CommandSpans {
     }
   }
 
-  #end({ record, rungAt, doneAt }: UnderWay, qid: number, cid: number, postedAt: number, status: number) {
-    const span: CommandSpan = {
-      qid,
-      cid,
-      opcode: record.c & 0xff,
-      nsid: record.d & 0xffff,
-      blocks: (record.d >>> 16) + 1,
-      lba: record.e >>> 0,
-      rungAt,
-      fetchedAt: record.time,
-      doneAt,
-      postedAt,
-      interruptAt: undefined,
-      status,
-    };
+  #end(span: CommandSpan): void {
     // Without interrupts (a polled queue) the list must not grow for ever.
     if (this.#untold.length >= MAX_UNTOLD) this.#untold.shift();
     this.#untold.push(span);

@@ -26,7 +26,7 @@ function twoThreads() {
     done: (cid: number) => server.record(TraceKind.done, 1, 0, cid << 16),
     posted: (cid: number, sqid = 1) => vcpu.record(TraceKind.posted, 1, 0, sqid | (cid << 16)),
     interrupt: () => vcpu.record(TraceKind.interrupt, 1),
-    read: () => reader.read().map(({ kind, time }) => [kind, time]),
+    read: () => reader.take().map(({ kind, time }) => [kind, time]),
   };
 }
 

@@ -116,9 +116,7 @@ async function latenciesOf(machine: Machine, run: () => Promise<void>): Promise<
   const spans = new CommandSpans(span => {
     if (span.qid !== 0 && span.nsid === SCRATCH_NSID) histogram.add(latencyOf(span));
   });
-  const read = () => {
-    for (const record of reader?.read() ?? []) spans.add(record);
-  };
+  const read = () => reader?.read(record => spans.add(record));
   const timer = setInterval(read, READ_TRACE_MS);
   try {
     await run();

@@ -15,7 +15,7 @@ export function makeDesk(machine: Machine): Desk {
         observation = machine.observation;
         reader = observation && new MergedReader(observation.readTraces());
       }
-      return reader?.read() ?? [];
+      return reader?.take() ?? [];
     },
     slowMotion: machine.slowMotion,
     faults: machine.faults,

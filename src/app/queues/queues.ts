@@ -6,7 +6,7 @@ import type { CounterName } from "../../trace/counters.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import { LOOK_MS, lookEvery } from "../frames.ts";
+import { BUSY_LOOK_MS, hasTurned, LOOK_MS, lookEvery } from "../frames.ts";
 import type { QueueHead } from "../slow_motion/control_strip.ts";
 import type { Follower, Stretch, Watched } from "../watched.ts";
 import { makeEntryDetails } from "./entry_details.ts";
@@ -22,11 +22,11 @@ const CALM_MS = 500;
 /** Numbers that change faster than they can be read. */
 const NUMBERS_MS = 250;
 /**
- * When more commands than this have passed since the last look (80 a second), nobody could have followed them: then the
- * whole view is drawn no more often than its numbers. Style, layout, paint and raster of one drawing take
- * 9 ms of the cores that the machine runs on; reading the records and counting takes a tenth of that.
+ * When more commands than this pass in a second, nobody can follow them: then the whole view is drawn as seldom as this.
+ * Style, layout, paint and raster of one drawing take 9 ms of the cores that the machine runs on.
  */
-const FOLLOWED = 4;
+const FOLLOWED = 80;
+const BUSY_MS = 500;
 
 const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
   ["doorbellsRung", "rung", "rung"],
@@ -86,8 +86,10 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   let history = new StateHistory();
   let drawnAt = Number.NEGATIVE_INFINITY;
   let numbersAt = Number.NEGATIVE_INFINITY;
-  /** Commands that the controller has fetched since the last drawing. */
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  /** Commands that the controller has fetched since the last look. */
   let passed = 0;
+  let isBusy = false;
 
   /** A new boot is another machine: nothing of the one before is of use. */
   const follow = () => {
@@ -102,12 +104,12 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   };
 
   const read = () => {
-    for (const record of reader?.read() ?? []) {
+    reader?.read(record => {
       if (record.kind === TraceKind.state) history.enter(record.a, record.time);
       else states.add(record);
       if (record.kind === TraceKind.fetched) passed++;
       head?.see(record);
-    }
+    });
     if (observation) history.advance(observation.now());
   };
 
@@ -142,7 +144,7 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   const draw = () => {
     drawPairs();
     head?.show();
-    if (drawnAt - numbersAt < NUMBERS_MS) return;
+    if (!hasTurned(NUMBERS_MS, numbersAt, drawnAt)) return;
     numbersAt = drawnAt;
     drawNumbers();
     if (hasIothread) strip.show(history.slices());
@@ -151,13 +153,15 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   const look = (now: number) => {
     follow();
     read();
-    const atLeast = calm.matches ? CALM_MS : passed > FOLLOWED ? NUMBERS_MS : 0;
-    if (now - drawnAt < atLeast) return undefined;
-    drawnAt = now;
+    isBusy = passed * 1000 > FOLLOWED * (now - lookedAt);
+    lookedAt = now;
     passed = 0;
+    const every = calm.matches ? CALM_MS : isBusy ? BUSY_MS : LOOK_MS;
+    if (!hasTurned(every, drawnAt, now)) return undefined;
+    drawnAt = now;
     return draw;
   };
-  const stop = lookEvery(LOOK_MS, look);
+  const stop = lookEvery(() => (isBusy ? BUSY_LOOK_MS : LOOK_MS), look);
 
   return () => {
     stop();

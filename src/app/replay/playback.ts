@@ -81,10 +81,8 @@ export class Playback implements Watched {
     let next = 0;
     return {
       lost: this.about.lost,
-      read: () => {
-        const fresh = this.records.slice(next, this.#passed);
-        next = this.#passed;
-        return fresh;
+      read: each => {
+        while (next < this.#passed) each(this.records[next++]);
       },
     };
   }

@@ -90,7 +90,7 @@ export class ReplayedQueues implements QueueLook {
   }
 
   #follow(): void {
-    for (const record of this.#reader.read()) this.#add(record);
+    this.#reader.read(record => this.#add(record));
   }
 
   #add({ kind, a, b, c, d, e }: TraceRecord): void {

@@ -3,7 +3,7 @@ import type { Machine, ServingMode } from "../../machine/api.ts";
 import { IothreadState } from "../../trace/counters.ts";
 import { type Dispose, element, setText } from "../dom.ts";
 import { formatCount, formatMegabytes, formatTotal } from "../format.ts";
-import { lookEvery } from "../frames.ts";
+import { hasTurned, lookEvery } from "../frames.ts";
 import { diskFigures } from "./disks.ts";
 import { type Appearance, figure, numberFigure, sign } from "./figure.ts";
 import { RateMeter } from "./rates.ts";
@@ -33,7 +33,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
 
   const sample = (now: number) => {
     meter.add(now, machine.counters());
-    if (now - drawnAt < drawMs) return undefined;
+    if (!hasTurned(drawMs, drawnAt, now)) return undefined;
     drawnAt = now;
     return () => activity.show(meter);
   };
@@ -53,7 +53,7 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
     if (!stopped) return;
     stopped = false;
     meter.clear();
-    endSampling = lookEvery(sampleMs, sample);
+    endSampling = lookEvery(() => sampleMs, sample);
     disksTimer = window.setTimeout(askDisks, 0);
   };
   const stop = () => {

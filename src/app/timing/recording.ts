@@ -1,5 +1,6 @@
 /** What was traced since the view was opened or cleared: records for export, commands for the charts. */
 import { type CommandSpan, CommandSpans } from "../../trace/command_spans.ts";
+import { RecordLog } from "../../trace/record_log.ts";
 import type { TraceRecord } from "../../trace/trace_ring.ts";
 
 /** Older records are dropped: a few seconds at full speed, minutes at a student's. */
@@ -29,14 +30,19 @@ export const matches = (
   latency >= slowerThan;
 
 export class Recording {
-  #records: TraceRecord[] = [];
+  readonly #records = new RecordLog(MAX_RECORDS);
+  readonly #ended: (span: CommandSpan) => void;
   #spans: CommandSpan[] = [];
-  #fresh: CommandSpan[] = [];
   #joined = this.#newJoin();
 
-  /** All records that are kept, oldest first. */
+  /** `ended` is called with each command that has got its answer. */
+  constructor(ended: (span: CommandSpan) => void = () => {}) {
+    this.#ended = ended;
+  }
+
+  /** All records that are kept, oldest first: a copy. */
   get records(): readonly TraceRecord[] {
-    return this.#records;
+    return this.#records.toArray();
   }
 
   /** All commands that are kept, oldest first. */
@@ -44,27 +50,24 @@ export class Recording {
     return this.#spans;
   }
 
-  /** Takes records in the order of time; returns the commands that they ended. */
-  add(records: readonly TraceRecord[]): readonly CommandSpan[] {
-    this.#fresh = [];
-    for (const record of records) {
-      this.#joined.add(record);
-      this.#records.push(record);
-    }
-    for (const span of this.#fresh) this.#spans.push(span);
-    // In large steps: cutting an array costs its whole length.
-    if (this.#records.length > 1.25 * MAX_RECORDS) this.#records = this.#records.slice(-MAX_RECORDS);
-    if (this.#spans.length > 1.25 * MAX_SPANS) this.#spans = this.#spans.slice(-MAX_SPANS);
-    return this.#fresh;
+  /** Takes the next record, in the order of time. */
+  add(record: TraceRecord): void {
+    this.#records.add(record);
+    this.#joined.add(record);
   }
 
   clear(): void {
-    this.#records = [];
+    this.#records.clear();
     this.#spans = [];
     this.#joined = this.#newJoin();
   }
 
   #newJoin(): CommandSpans {
-    return new CommandSpans(span => this.#fresh.push(span));
+    return new CommandSpans(span => {
+      // In large steps: cutting an array costs its whole length.
+      if (this.#spans.length >= 1.25 * MAX_SPANS) this.#spans = this.#spans.slice(-MAX_SPANS);
+      this.#spans.push(span);
+      this.#ended(span);
+    });
   }
 }

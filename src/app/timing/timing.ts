@@ -9,7 +9,7 @@ import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
-import { LOOK_MS, lookEvery } from "../frames.ts";
+import { BUSY_LOOK_MS, hasTurned, lookEvery } from "../frames.ts";
 import { saveAs } from "../save_as.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
@@ -21,7 +21,7 @@ import { makeTimeCharts } from "./time_charts.ts";
  * Each half of the view is drawn so often: the figures and the charts in turn, so that no drawing holds up the page for long.
  * Half a minute stands almost still anyway, and drawing takes the cores that the machine runs on.
  */
-const DRAW_MS = 500;
+const DRAW_MS = 1000;
 /** Commands that are looked at for new choices: what came before them has been offered then. */
 const OFFERED = 500;
 
@@ -83,7 +83,6 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   );
 
   const endObservation = machine.observe();
-  const recording = new Recording();
   const histogram = new LatencyHistogram();
   let observation: Stretch | undefined;
   let reader: Follower | undefined;
@@ -94,21 +93,20 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     opcode: command.value,
     slowerThan: Math.max(0, slower.valueAsNumber || 0),
   });
+  let present = filter();
+  const count = (span: CommandSpan) => {
+    const latency = latencyOf(span);
+    if (matches(present, span, latency)) histogram.add(latency);
+  };
+  const recording = new Recording(count);
   const filtered = () => {
-    const present = filter();
     if (isOpen(present)) return recording.spans;
     return recording.spans.filter(span => matches(present, span, latencyOf(span)));
   };
-  const count = (spans: readonly CommandSpan[]) => {
-    const present = filter();
-    for (const span of spans) {
-      const latency = latencyOf(span);
-      if (matches(present, span, latency)) histogram.add(latency);
-    }
-  };
   const recount = () => {
+    present = filter();
     histogram.clear();
-    count(recording.spans);
+    for (const span of recording.spans) count(span);
     drawnAt = Number.NEGATIVE_INFINITY;
   };
   const restart = () => {
@@ -149,13 +147,13 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
 
   const look = (now: number) => {
     follow();
-    count(recording.add(reader?.read() ?? []));
-    if (now - drawnAt < DRAW_MS / halves.length) return undefined;
+    reader?.read(record => recording.add(record));
+    if (!hasTurned(DRAW_MS / halves.length, drawnAt, now)) return undefined;
     drawnAt = now;
     turn += 1;
     return halves[turn % halves.length];
   };
-  const stop = lookEvery(LOOK_MS, look);
+  const stop = lookEvery(() => BUSY_LOOK_MS, look);
 
   return () => {
     stop();

@@ -15,7 +15,7 @@ import { ControllerFaults, type FaultableController } from "./faults/controller_
 import { Health } from "./health.ts";
 import { type InterruptHost, Interrupts } from "./interrupts.ts";
 import { type AdminQueueLocation, Lifecycle } from "./lifecycle.ts";
-import { publishQueues } from "./queue_publication.ts";
+import { QueuePublication } from "./queue_publication.ts";
 import { ShadowDoorbells } from "./shadow_doorbells.ts";
 import { Control, type SharedState } from "./shared_state.ts";
 import { ControllerConfiguration, NSSR_MAGIC, Register } from "./spec/registers.ts";
@@ -57,6 +57,7 @@ export class NvmeController {
   readonly #memory: GuestMemory;
   readonly #shared: SharedState;
   readonly #completionQueues = new CompletionQueues();
+  readonly #publication: QueuePublication;
   readonly #registers = new ControllerRegisters();
   readonly #submissionQueues: SubmissionQueues;
   readonly #interrupts: Interrupts;
@@ -101,6 +102,7 @@ export class NvmeController {
     this.#memory = memory;
     this.#msixVectors = options.msixVectors;
     this.#shared = shared;
+    this.#publication = new QueuePublication(shared);
     this.#interrupts = interrupts;
     this.#submissionQueues = submissionQueues;
     this.#shadows = shadows;
@@ -248,7 +250,7 @@ export class NvmeController {
   safePoint(idle: boolean): void {
     const shared = this.#shared;
     // An atomic add is a full fence: what the guest has stored is visible before we look at who sleeps (rule 2, 3).
-    shared.addControl(Control.SAFE_POINTS);
+    const number = shared.addControl(Control.SAFE_POINTS);
     this.#lifecycle.takeAcknowledgements();
     this.#poster.take();
     this.#admin.checkKeepAlive();
@@ -264,7 +266,7 @@ export class NvmeController {
     this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);
     if (this.faults.isDue) this.faults.apply(this.#faultable);
     if (shared.signals.observed) {
-      publishQueues(shared, this.#admin.queue, id => this.#completionQueues.get(id));
+      this.#publication.publish(number, idle, this.#admin.queue, this.#completionQueues.all);
     }
   }
 

@@ -3,6 +3,9 @@ import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
 import { QueueInspector } from "./queue_inspector.ts";
 import { FLUSH, PAGE, Rig, transfer } from "./testing/driver.ts";
 
+/** The guest halts: then its queues are written down. */
+const halt = (rig: Rig) => rig.controller.safePoint(true);
+
 describe("QueueInspector", () => {
   it("shows the queues as driver and device know them, the admin queue included", async () => {
     const { rig, io } = await Rig.withQueue({}, 16);
@@ -10,7 +13,7 @@ describe("QueueInspector", () => {
     const inspector = new QueueInspector(rig.shared, rig.memory);
     await rig.io(io, FLUSH);
     io.push(FLUSH); // written, not announced
-    rig.pump();
+    halt(rig);
     const [admin, first, ...others] = inspector.queuePairs();
     expect(others).toEqual([]);
     expect(admin).toMatchObject({
@@ -25,11 +28,21 @@ describe("QueueInspector", () => {
     });
   });
 
+  it("follows a guest that never halts, within sixteen safe points", async () => {
+    const { rig, io } = await Rig.withQueue();
+    const inspector = new QueueInspector(rig.shared, rig.memory);
+    rig.shared.signals.observed = true;
+    halt(rig);
+    await rig.io(io, FLUSH);
+    for (let i = 0; i < 16; i++) rig.controller.safePoint(false);
+    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: io.head, tail: 1 });
+  });
+
   it("shows shadow doorbells and EventIdx", async () => {
     const { rig, io } = await Rig.withShadow({ msixVectors: 2 });
     rig.shared.signals.observed = true;
     const inspector = new QueueInspector(rig.shared, rig.memory);
-    rig.pump();
+    halt(rig);
     rig.server.pollEnd();
     io.submit(FLUSH);
     const sq = inspector.queuePairs()[1].sq;
@@ -42,6 +55,7 @@ describe("QueueInspector", () => {
     const inspector = new QueueInspector(rig.shared, rig.memory);
     const cid = io.submit(transfer(2, 5, 1, { prp1: rig.alloc(PAGE) }));
     await rig.settle();
+    halt(rig);
     const sqe = inspector.sqe(1, 0);
     expect(sqe).toHaveLength(16);
     expect([sqe![0] & 0xff, sqe![0] >>> 16, sqe![10]]).toEqual([2, cid, 5]);
@@ -64,9 +78,10 @@ describe("QueueInspector", () => {
     const { rig } = await Rig.withQueue();
     rig.shared.signals.observed = true;
     const inspector = new QueueInspector(rig.shared, rig.memory);
-    rig.pump();
+    halt(rig);
+    expect(inspector.queuePairs()).toHaveLength(2);
     rig.disable();
-    rig.pump();
+    halt(rig);
     expect(inspector.queuePairs()).toEqual([]);
   });
 });

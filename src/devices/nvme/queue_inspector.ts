@@ -73,7 +73,7 @@ export interface QueueLook {
 /**
  * Looks at the queues from outside, out of shared memory, without disturbing the device. Each word is true, but two of
  * them may be of different moments. Completion queues and the admin queue are there while the machine is observed
- * (MachineSignals.observed), as of the last safe point.
+ * (MachineSignals.observed), as of a recent safe point (queue_publication.ts).
  */
 export class QueueInspector implements QueueLook {
   readonly #shared: SharedState;

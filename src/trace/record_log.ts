@@ -1,0 +1,42 @@
+import { loadRecord, RECORD_WORDS, type TraceRecord, TraceWord } from "./trace_ring.ts";
+
+/** Keeps the latest records, in one block of memory: as objects they would keep the garbage collector busy. */
+export class RecordLog {
+  readonly #capacity: number;
+  #words = new Int32Array(0);
+  #count = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Copies the record; when there is no room, the oldest one goes. */
+  add(record: TraceRecord): void {
+    // Not before something happens: most of it is never touched by who only looks at an idle machine.
+    if (this.#words.length === 0) this.#words = new Int32Array(this.#capacity * RECORD_WORDS);
+    const words = this.#words;
+    const at = (this.#count++ % this.#capacity) * RECORD_WORDS;
+    words[at + TraceWord.KIND] = record.kind;
+    words[at + TraceWord.TIME] = record.time;
+    words[at + TraceWord.A] = record.a;
+    words[at + TraceWord.B] = record.b;
+    words[at + TraceWord.C] = record.c;
+    words[at + TraceWord.D] = record.d;
+    words[at + TraceWord.E] = record.e;
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+
+  /** Oldest first. */
+  toArray(): TraceRecord[] {
+    const length = Math.min(this.#count, this.#capacity);
+    return Array.from({ length }, (_, i) => {
+      const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
+      const number = this.#count - length + i;
+      loadRecord(this.#words, (number % this.#capacity) * RECORD_WORDS, record);
+      return record;
+    });
+  }
+}
