@@ -339,16 +339,19 @@ class WorkerMachine implements Machine {
     // Every machine has it, wherever it goes on from.
     const firmware = Promise.all([images.get("bios"), images.get("vgabios")]);
     firmware.catch(() => {});
-    const opening = cleared.then(() => {
+    const opening = cleared.then(async () => {
       timeline.begin("disks");
-      return this.#disks.open(connecting);
+      const opened = await this.#disks.open(connecting);
+      if (own || opened[0].seeded) timeline.end("disks");
+      return opened;
     });
     opening.catch(() => {});
     const snapshot = await this.#findSnapshot(life, wanted, isFirst, images, connecting, opening);
     life.isAttempt = snapshot?.isOptional ?? false;
     const fill = () => this.#disks.fill(images, connecting, snapshot?.isDiskToBeFilled ?? false);
     const disksReady = opening.then(async opened => {
-      if (!own && !opened[0].seeded && !snapshot?.isDiskToBeFilled) await fill();
+      if (own || opened[0].seeded) return opened;
+      if (!snapshot?.isDiskToBeFilled) await fill();
       timeline.end("disks");
       return opened;
     });
