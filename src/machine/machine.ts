@@ -69,6 +69,8 @@ interface Life {
   readonly timeline: BootTimeline;
   vcpu?: Connected<VcpuWorkerApi>;
   lines?: SerialLines;
+  /** On its way already, where a boot is likely. Asked for once: a second answer may be another one. */
+  handed?: Promise<HandedKernel>;
   /** It goes on from a snapshot that was only worth a try: a boot follows if it does not get on. */
   isAttempt?: boolean;
 }
@@ -359,7 +361,9 @@ class WorkerMachine implements Machine {
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
     const [media, handed, [bios, vgaBios]] = await Promise.all([
       own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
-      this.settings.boot === "kernel" && !own && !snapshot ? this.#handedKernel(images) : undefined,
+      this.settings.boot === "kernel" && !own && !snapshot
+        ? (life.handed ?? this.#handedKernel(images))
+        : undefined,
       firmware,
     ]);
     endImages();
@@ -437,7 +441,7 @@ class WorkerMachine implements Machine {
    * the shipped one, if they fit. Undefined for a boot.
    */
   async #findSnapshot(
-    { timeline }: Life,
+    life: Life,
     wanted: Resumption | undefined,
     isFirst: boolean,
     images: ImageStore,
@@ -451,12 +455,16 @@ class WorkerMachine implements Machine {
       await opening;
       return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
     };
+    const { timeline } = life;
     timeline.begin("restore");
     const mayBeShipped = !wanted && whyNotShipped(images.manifest, settings) === undefined;
     // After a visit that booted, the disks have most likely moved on.
     const isLikely = mayBeShipped && !hasBooted(this.#memory);
     if (isLikely) images.get("snapshot").catch(() => {});
-    else if (!wanted && settings.boot === "kernel") this.#handedKernel(images).catch(() => {});
+    else if (!wanted && settings.boot === "kernel") {
+      life.handed = this.#handedKernel(images);
+      life.handed.catch(() => {});
+    }
     const [{ loadFitting, loadShipped }, resumption] = await Promise.all([
       import("./snapshots/resume.ts"),
       wanted ?? suspended().catch(() => undefined),
