@@ -27,7 +27,7 @@ test("axe finds nothing wrong, in light and dark, wide and narrow", async ({ per
     }
   };
   await inBothSchemes("the terminal");
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   const tabs = page.getByRole("tab");
   await expect(tabs.first()).toBeVisible();
   const names = await tabs.allTextContents();
@@ -70,7 +70,7 @@ test("the page is small, and there at once", async ({ persistent }) => {
   }
   const size = () => [...scripts.values()].reduce((sum, each) => sum + each, 0);
   const toTheShell = size();
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   for (const tab of await page.getByRole("tab").all()) await tab.click();
   await page.getByRole("button", { name: /^Disks/ }).click();
   await expect(page.getByRole("dialog")).toBeVisible();
@@ -126,7 +126,7 @@ test("the page stays answerable while dd runs, and each command was announced on
     throw new Error(`${what}: five runs of dd, each with tasks over 50 ms`);
   };
   await answerable("the terminal alone");
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   for (const name of ["Queues", "Timing"]) {
     await page.getByRole("tab", { name, exact: true }).click();
     await page.waitForTimeout(1000);

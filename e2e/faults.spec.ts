@@ -195,7 +195,7 @@ test("each fault on read, write and flush: what Linux does, and the data afterwa
 test("the Faults tab arms a fault, shows what it hits, and goes back to normal", async ({ persistent }) => {
   const page = await persistent.open();
   await booted(page);
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   await page.getByRole("tab", { name: "Faults" }).click();
   const view = page.getByRole("region", { name: "Faults" });
   const banner = page.locator("#notices");

@@ -82,7 +82,7 @@ test("a host without headers, under a sub-path, then no host, then a new version
       await page.reload();
       await booted(page);
       expect((await exec(page, "cat /root/offline")).output).toContain("kept");
-      await page.getByRole("button", { name: "Queues", exact: true }).click();
+      await page.getByRole("button", { name: "Views", exact: true }).click();
       await expect(page.getByRole("tab").first()).toBeVisible();
       await page.getByRole("button", { name: /What am I/ }).click();
       await expect(page.getByRole("dialog")).toContainText("starts without a network");

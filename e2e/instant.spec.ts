@@ -48,7 +48,7 @@ test("a first visit goes on from the shipped snapshot, and what it writes is the
   const before = await counters(page);
   await exec(page, "dd if=/dev/zero of=/dev/nvme0n2 bs=64k count=64 oflag=direct && blkdiscard /dev/nvme0n2");
   expect((await counters(page)).commands).toBeGreaterThan(before.commands + 64);
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   await expect(page.getByRole("region", { name: "Queue 1" })).toContainText("1024 entries");
   await expectCleanKernelLog(page);
 

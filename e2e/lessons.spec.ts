@@ -24,7 +24,7 @@ test("slow motion, single steps, and all lessons", async ({ persistent }) => {
   const page = await persistent.open(`/?${new URLSearchParams({ kernel: "nvme_core.io_timeout=2" })}`);
   await booted(page);
   await quietFileSystem(page);
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   const strip = page.getByRole("region", { name: "Slow motion" });
   const state = strip.getByRole("status");
   const happenings = strip.getByRole("list");

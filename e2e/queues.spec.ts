@@ -5,7 +5,7 @@ test("the queue view shows what the controller and the guest know", async ({ per
   // Counters and queues begin together.
   const page = await persistent.open("/?start=boot");
   await booted(page);
-  const button = page.getByRole("button", { name: "Queues", exact: true });
+  const button = page.getByRole("button", { name: "Views", exact: true });
   await button.click();
   await expect(button).toHaveAttribute("aria-pressed", "true");
   const io = page.getByRole("region", { name: "Queue 1" });

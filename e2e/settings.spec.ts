@@ -6,7 +6,7 @@ test("the settings tab starts the machine otherwise, keeps the data, and leads b
   const page = await persistent.open();
   await booted(page);
   await exec(page, "echo kept > /root/kept"); // not synced
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   await page.getByRole("tab", { name: "Settings" }).click();
   const form = page.getByRole("form", { name: "Settings" });
   const start = form.getByRole("button", { name: "Start again" });
@@ -43,7 +43,7 @@ test("the settings tab starts the machine otherwise, keeps the data, and leads b
 
   await test.step("one click is back to normal, faults and speed as well", async () => {
     await page.evaluate(() => window.doorbell?.faults.arm({ action: "delay", ms: 1, command: "flush" }));
-    await page.getByRole("button", { name: "Queues", exact: true }).click();
+    await page.getByRole("button", { name: "Views", exact: true }).click();
     await page.getByRole("tab", { name: "Settings" }).click();
     await Promise.all([
       page.waitForURL(url => url.search === ""),
@@ -55,7 +55,7 @@ test("the settings tab starts the machine otherwise, keeps the data, and leads b
     const { output } = await exec(page, "cat /root/kept; free -m");
     expect(output).toMatch(/^kept\n/);
     await page.evaluate(() => window.doorbell?.faults.arm({ action: "delay", ms: 1, command: "flush" }));
-    await page.getByRole("button", { name: "Queues", exact: true }).click();
+    await page.getByRole("button", { name: "Views", exact: true }).click();
     // The view that was seen last.
     await expect(page.getByRole("tab", { name: "Settings" })).toHaveAttribute("aria-selected", "true");
     await form.getByRole("button", { name: "Back to normal" }).click();

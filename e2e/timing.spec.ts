@@ -6,7 +6,7 @@ import { booted, counters, exec, expect, fillNumber, test } from "./browser.ts";
 test("the timing view counts each command, and its trace nests", async ({ persistent }) => {
   const page = await persistent.open();
   await booted(page);
-  await page.getByRole("button", { name: "Queues", exact: true }).click();
+  await page.getByRole("button", { name: "Views", exact: true }).click();
   await page.getByRole("tab", { name: "Timing" }).click();
   const view = page.getByRole("region", { name: "Timing" });
   const commands = view.locator(".figures-row dd").first();

@@ -22,7 +22,7 @@ const load =
   "fio --name=r --filename=/dev/nvme0n2 --rw=randrw --bs=4k --iodepth=16 --ioengine=libaio --direct=1 --size=64m --runtime=600 --time_based --thread > /tmp/fio.log 2>&1 &";
 
 async function openTab(page: Page, name: string): Promise<void> {
-  const panel = page.getByRole("button", { name: "Queues", exact: true });
+  const panel = page.getByRole("button", { name: "Views", exact: true });
   if ((await panel.getAttribute("aria-pressed")) !== "true") await panel.click();
   await page.getByRole("tab", { name }).click();
 }

@@ -82,7 +82,7 @@ export async function benchViews(quick: boolean): Promise<void> {
 
 /** Opens one of the views, or closes the panel, and closes what was open before. */
 function shower(tab: Page): (view: View | "closed") => Promise<void> {
-  const panel = tab.getByRole("button", { name: "Queues", exact: true });
+  const panel = tab.getByRole("button", { name: "Views", exact: true });
   return async view => {
     const isOpen = (await panel.getAttribute("aria-pressed")) === "true";
     if (isOpen !== (view !== "closed")) await panel.click();

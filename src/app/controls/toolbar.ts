@@ -16,7 +16,7 @@ export interface ToolbarLinks {
   disks?(): void;
   machines(): void;
   snapshots?(): void;
-  /** Opens or closes the panel with the queue view. */
+  /** Opens or closes the panel with the views. */
   panel(): void;
   /** Returns the focus to the terminal (F6 again). */
   back(): void;
@@ -25,8 +25,10 @@ export interface ToolbarLinks {
 /** Mounts the toolbar into `el`. */
 export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLinks): Toolbar {
   const reset = button("Reset", () => actions.reset(), { title: "Press the computer’s reset button" });
-  const queues = button("Queues", links.panel, { title: "Watch the NVMe queues and their doorbells" });
-  queues.setAttribute("aria-pressed", "false");
+  const views = button("Views", links.panel, {
+    title: "Queues, timing, lessons, benchmark, faults and settings, beside the terminal",
+  });
+  views.setAttribute("aria-pressed", "false");
   const bar = element(
     "div",
     { class: "toolbar", role: "group", "aria-label": "Machine" },
@@ -49,7 +51,7 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
           }),
         ]
       : []),
-    queues,
+    views,
     ...(links.help
       ? [button("What am I looking at?", links.help, { title: "A short explanation, and commands to try" })]
       : []),
@@ -64,7 +66,7 @@ export function mountToolbar(el: HTMLElement, actions: Actions, links: ToolbarLi
   document.addEventListener("keydown", onKey);
   return {
     focus: () => reset.focus(),
-    showPanelOpen: isOpen => queues.setAttribute("aria-pressed", String(isOpen)),
+    showPanelOpen: isOpen => views.setAttribute("aria-pressed", String(isOpen)),
     dispose: () => {
       document.removeEventListener("keydown", onKey);
       el.replaceChildren();
