@@ -22,11 +22,11 @@ const CALM_MS = 500;
 /** Numbers that change faster than they can be read. */
 const NUMBERS_MS = 250;
 /**
- * When more commands than this pass in a second, nobody can follow them: then the whole view is drawn as seldom as this.
- * Style, layout, paint and raster of one drawing take 9 ms of the cores that the machine runs on.
+ * When more commands than this pass in a second, nobody can follow them: then the whole view is drawn as seldom as iostat
+ * prints. Style, layout, paint and raster of one drawing take 9 ms of the cores that the machine runs on.
  */
 const FOLLOWED = 80;
-const BUSY_MS = 500;
+const BUSY_MS = 1000;
 
 const figures: readonly (readonly [CounterName, QueueTerm, string])[] = [
   ["doorbellsRung", "rung", "rung"],
