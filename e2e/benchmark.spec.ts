@@ -32,6 +32,8 @@ test("the benchmark measures this guest and a fresh one, and its figures are the
     await expect(view.getByLabel(freshName)).toBeChecked();
     await expect(view.getByLabel("read 1M", { exact: true })).not.toBeChecked();
     await expect(cancel).toBeDisabled();
+    // There is no report yet that could be copied.
+    await expect(view.getByRole("button", { name: "Copy Markdown" })).toBeHidden();
     expect(await copied("Link")).toContain("benchJobs=read-4k");
   });
 

@@ -59,6 +59,11 @@ export function openHelp(terminal: TerminalView, offline: Promise<OfflineStatus>
     element(
       "p",
       {},
+      "“Views” shows all this as it happens. Its other tabs have six lessons to begin with, where the time of each command goes, a benchmark, faults to inject, and what the next boot takes.",
+    ),
+    element(
+      "p",
+      {},
       "The page puts the kernel into the PC’s memory, which is fast. ",
       element("a", { href: "?boot=disk" }, "Boot from the disk"),
       " instead, as a PC of one’s own does: firmware, boot loader and kernel then come to the terminal one after the other.",
