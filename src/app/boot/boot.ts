@@ -182,7 +182,7 @@ function phaseOf({ startMs, going }: Bar, failed: boolean): "waiting" | "going" 
 }
 
 function howItStarted(from: SnapshotOrigin | undefined, ms: number): string {
-  if (from === "shipped") return `Resumed from the shipped snapshot in ${Math.round(ms)} ms`;
+  if (from === "shipped") return `Resumed from a snapshot in ${Math.round(ms)} ms`;
   return `${from === "own" ? "Restored from a snapshot" : "Booted"} in ${formatSeconds(ms)}`;
 }
 
