@@ -1,8 +1,6 @@
 import * as Comlink from "comlink";
-import { MachineSignals } from "../devices/machine_signals.ts";
 import { SharedState } from "../devices/nvme/shared_state.ts";
 import { VirtioSharedState } from "../devices/virtio/shared_state.ts";
-import { CounterReader } from "../trace/counters.ts";
 import { answered } from "./answered.ts";
 import type {
   Blockade,
@@ -18,37 +16,39 @@ import type {
   MachineState,
   SnapshotOrigin,
 } from "./api.ts";
+import { BootImages } from "./boot_images.ts";
 import { BootTimeline } from "./boot_timeline.ts";
 import { WorkerDiskCatalogue } from "./disk_catalogue.ts";
 import { DriveHealth } from "./drive_health.ts";
 import { EventHub } from "./event_hub.ts";
 import { FaultInjection } from "./fault_injection.ts";
 import { GuestDiskNames } from "./guest_disk_names.ts";
-import { ImageStore } from "./images.ts";
+import type { ImageStore } from "./images.ts";
 import { MachineDisks } from "./machine_disks.ts";
-import { hasBooted, type Memory, noMemory, rememberStart } from "./memory.ts";
-import { Observation } from "./observation.ts";
+import { MachineView } from "./machine_view.ts";
+import { type Memory, noMemory, rememberStart } from "./memory.ts";
+import type { Observation } from "./observation.ts";
 import { blockadeOf, ownersOf } from "./ownership.ts";
-import type { DiskApi, GuestRam, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
+import type { GuestRam, OpenedDisk, SharedDevices, VcpuEvent, VcpuWorkerApi } from "./protocol.ts";
 import { ScreenLink } from "./screen_link.ts";
 import { listenToGuest, type SerialLines } from "./serial_lines.ts";
 import { SlowMotion } from "./slow_motion.ts";
 import { ConsoleTail } from "./snapshots/console_tail.ts";
-import { lateSnapshots, type Resumption, suspended } from "./snapshots/late_snapshots.ts";
+import { findSnapshot } from "./snapshots/find_snapshot.ts";
+import { lateSnapshots, type Resumption } from "./snapshots/late_snapshots.ts";
 import type { Snapshotted } from "./snapshots/machine_snapshots.ts";
 import { obstacleOf } from "./snapshots/obstacles.ts";
 import type { FittingSnapshot } from "./snapshots/resume.ts";
 import { setTimeCommand } from "./snapshots/set_time.ts";
-import { commandLineOf, whyNotShipped } from "./snapshots/shipped_snapshot.ts";
 import { isStronglyOrderedHost } from "./strongly_ordered.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import { type Connected, connectVcpu } from "./workers.ts";
 
 const GIB = 1 << 30;
-/** The hash of the manifest, from the build: a running page never meets the images of another version. */
-const IMAGES_QUERY: string = import.meta.env.VITE_IMAGES_QUERY ?? "";
 /** A command of the page in the guest has so long to end before a snapshot. */
 const CALM_LIMIT_MS = 10_000;
+/** A guest that goes on from the shipped snapshot seldom needs its disk before its prompt, but it may. */
+const FILL_AFTER_MS = 3000;
 const TAKEN_OVER = "Another tab has taken this machine's disks over.";
 
 /** `memory` keeps the drive's SMART counters, and how it started, over visits; without it they start anew with each page. */
@@ -75,6 +75,16 @@ interface Life {
   isAttempt?: boolean;
 }
 
+/** What a machine is made of. */
+interface MachineParts {
+  readonly bios: ArrayBuffer;
+  readonly vgaBios: ArrayBuffer;
+  readonly kernel: HandedKernel | undefined;
+  readonly floppy: ArrayBuffer | undefined;
+  readonly disks: readonly OpenedDisk[];
+  readonly snapshot: FittingSnapshot | undefined;
+}
+
 /** The machine as the page holds it: two workers, their shared state, and what the guest's serial ports say. */
 class WorkerMachine implements Machine {
   readonly settings: MachineSettings;
@@ -83,14 +93,11 @@ class WorkerMachine implements Machine {
   #stateDetail: string | undefined;
   #ready = Promise.withResolvers<void>();
   #rescue = false;
-  #images: Promise<ImageStore> | undefined;
+  readonly #images: BootImages;
   #life: Life = { timeline: new BootTimeline(() => {}) };
   /** Ends of lives and wipes of disks come one after the other; a boot waits for them. */
   #cleared: Promise<void> = Promise.resolve();
-  #signals = MachineSignals.create();
-  #reader = new CounterReader([]);
-  #observation: Observation | undefined;
-  #observers = 0;
+  readonly #view = new MachineView();
   #lastFailure: string | undefined;
   #blockade: Blockade | undefined;
   readonly faults = new FaultInjection({
@@ -100,11 +107,11 @@ class WorkerMachine implements Machine {
       const io = await this.#disks.io();
       return io ? [vcpu, io] : [vcpu];
     },
-    cutStalls: () => this.#signals.cutStalls(),
+    cutStalls: () => this.#view.signals.cutStalls(),
     changed: armed => this.#emit("faults", armed),
   });
   readonly slowMotion = new SlowMotion({
-    signals: () => this.#signals,
+    signals: () => this.#view.signals,
     isRunning: () => this.#state === "running",
     changed: speed => this.#emit("pace", speed),
   });
@@ -135,6 +142,9 @@ class WorkerMachine implements Machine {
     this.screen = settings.own && new ScreenLink();
     this.#memory = memory;
     this.#health = new DriveHealth(memory);
+    this.#images = new BootImages(settings, (loaded, total) =>
+      this.#life.timeline.progress("images", loaded, total),
+    );
     this.#disks = new MachineDisks({
       settings,
       scratchInMemory,
@@ -270,11 +280,11 @@ class WorkerMachine implements Machine {
   }
 
   counters() {
-    return this.#reader.read();
+    return this.#view.counters();
   }
 
   timeExits(on: boolean): void {
-    this.#signals.timesExits = on;
+    this.#view.signals.timesExits = on;
   }
 
   diskOwners(): Promise<readonly DiskOwner[]> {
@@ -282,20 +292,11 @@ class WorkerMachine implements Machine {
   }
 
   get observation(): Observation | undefined {
-    return this.#observation;
+    return this.#view.observation;
   }
 
   observe(): () => void {
-    let ended = false;
-    const count = (change: number) => {
-      this.#observers += change;
-      if (this.#observation) this.#observation.isOn = this.#observers > 0;
-    };
-    count(1);
-    return () => {
-      if (!ended) count(-1);
-      ended = true;
-    };
+    return this.#view.observe();
   }
 
   async disks(): Promise<readonly DiskStatus[]> {
@@ -337,7 +338,7 @@ class WorkerMachine implements Machine {
     });
     connecting.catch(() => {});
     const endImages = timeline.begin("images");
-    const images = await this.#openImages();
+    const images = await this.#images.open();
     // Every machine has it, wherever it goes on from.
     const firmware = Promise.all([images.get("bios"), images.get("vgabios")]);
     firmware.catch(() => {});
@@ -362,18 +363,44 @@ class WorkerMachine implements Machine {
     const [media, handed, [bios, vgaBios]] = await Promise.all([
       own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
       this.settings.boot === "kernel" && !own && !snapshot
-        ? (life.handed ?? this.#handedKernel(images))
+        ? (life.handed ?? this.#images.handedKernel())
         : undefined,
       firmware,
     ]);
     endImages();
-    life.vcpu = await connecting;
-    if (!isCurrent()) return void life.vcpu.terminate();
+    const vcpu = await connecting;
+    life.vcpu = vcpu;
+    if (!isCurrent()) return void vcpu.terminate();
     const disks = await disksReady;
     if (!isCurrent()) return;
+    const kernel = media?.kernel ?? handed;
+    await this.#assemble(life, vcpu, { bios, vgaBios, kernel, floppy: media?.floppy, disks, snapshot });
+    if (!isCurrent()) return;
+    if (!snapshot) timeline.begin("firmware");
+    else this.#hear(snapshot.console);
+    await vcpu.api.run();
+    if (isFirst && !own && !this.readOnly) rememberStart(this.#memory, snapshot?.isShipped ?? false);
+    if (snapshot) {
+      const awake = this.#wake(life, snapshot);
+      if (snapshot.isDiskToBeFilled) {
+        // Not before: it would take the processor from the machine that everybody waits for. Unless that waits for its disk.
+        await answered(awake, FILL_AFTER_MS);
+        if (isCurrent()) await fill();
+      }
+      return await awake;
+    }
+    // What it boots, and when that is ready, only who watches it knows.
+    if (!own || !isCurrent()) return;
+    timeline.end("firmware");
+    this.#reached(timeline, undefined);
+  }
 
-    const signals = MachineSignals.create();
-    signals.timesExits = this.#signals.timesExits;
+  /** Makes the machine of its parts: both workers have the shared memory, and the page sees it. The guest does not run yet. */
+  async #assemble(life: Life, vcpu: Connected<VcpuWorkerApi>, parts: MachineParts): Promise<void> {
+    const { bios, vgaBios, kernel, floppy, disks, snapshot } = parts;
+    const { settings } = this;
+    const { own } = settings;
+    const signals = this.#view.createSignals();
     const nvme = new SharedState(signals);
     this.#health.begin(nvme, !this.readOnly);
     const virtio = disks.some(disk => disk.virtio) ? new VirtioSharedState(signals) : undefined;
@@ -381,24 +408,23 @@ class WorkerMachine implements Machine {
     const serial = [new MessageChannel(), new MessageChannel()] as const;
     const screenPort = this.screen?.connect();
     this.#listen(life, serial[0].port1, serial[1].port1);
-    const ram = await life.vcpu.api.create(
+    const ram = await vcpu.api.create(
       Comlink.transfer(
         {
           bios,
           vgaBios,
-          kernel: media?.kernel ?? handed,
-          memoryBytes: this.settings.memoryMiB * 2 ** 20,
+          kernel,
+          memoryBytes: settings.memoryMiB * 2 ** 20,
           devices,
           disks,
-          ideBytes: this.settings.scratch === "ide" && !own ? GIB : 0,
-          network: this.settings.network,
-          shadowDoorbells: this.settings.shadowDoorbells,
-          haltPollMaxUs: this.settings.haltPollMaxUs,
-          interrupts: this.settings.interrupts,
-          serving: this.settings.serving,
+          ideBytes: settings.scratch === "ide" && !own ? GIB : 0,
+          network: settings.network,
+          shadowDoorbells: settings.shadowDoorbells,
+          haltPollMaxUs: settings.haltPollMaxUs,
+          interrupts: settings.interrupts,
+          serving: settings.serving,
           serialPorts: [serial[0].port2, serial[1].port2],
-          own: own &&
-            screenPort && { screenPort, cdrom: own.cdrom, floppy: media?.floppy, bootOrder: own.bootOrder },
+          own: own && screenPort && { screenPort, cdrom: own.cdrom, floppy, bootOrder: own.bootOrder },
           resume: snapshot?.state,
         },
         [
@@ -409,37 +435,14 @@ class WorkerMachine implements Machine {
         ],
       ),
       Comlink.proxy((event: VcpuEvent) => {
-        if (isCurrent()) this.#onVcpuEvent(timeline, event);
+        if (life === this.#life) this.#onVcpuEvent(life.timeline, event);
       }),
     );
     if (!this.#disks.areServedByVcpu) await this.#attachIothread(ram, devices);
-    if (!isCurrent()) return;
-    this.#signals = signals;
-    this.#observation = new Observation(signals, nvme, ram);
-    this.#observation.isOn = this.#observers > 0;
-    this.#reader = new CounterReader(
-      [signals, nvme, ...(virtio ? [virtio] : [])].map(({ counters }) => counters),
-    );
-    if (!snapshot) timeline.begin("firmware");
-    else this.#hear(snapshot.console);
-    await life.vcpu.api.run();
-    if (isFirst && !own && !this.readOnly) rememberStart(this.#memory, snapshot?.isShipped ?? false);
-    if (snapshot) {
-      await this.#wake(life, snapshot);
-      // Not before: it would take the processor from the machine that everybody waits for.
-      if (snapshot.isDiskToBeFilled && isCurrent()) await fill();
-      return;
-    }
-    // What it boots, and when that is ready, only who watches it knows.
-    if (!own || !isCurrent()) return;
-    timeline.end("firmware");
-    this.#reached(timeline, undefined);
+    if (life === this.#life) this.#view.turnTo({ signals, nvme, virtio, ram });
   }
 
-  /**
-   * The snapshot that the machine goes on from: the one that is wanted; at the first start the one with which it was switched off, or
-   * the shipped one, if they fit. Undefined for a boot.
-   */
+  /** Only a page's first start goes on from a snapshot that nobody has asked for, and a copy of the disks from none. */
   async #findSnapshot(
     life: Life,
     wanted: Resumption | undefined,
@@ -449,40 +452,25 @@ class WorkerMachine implements Machine {
     opening: Promise<unknown>,
   ): Promise<FittingSnapshot | undefined> {
     const { settings } = this;
-    const mayGoOn = isFirst && settings.start === "snapshot" && !this.#disks.isCopy && !settings.own;
+    const mayGoOn = isFirst && settings.start === "snapshot" && !settings.own;
     if (this.#disks.isCopy || (!wanted && !mayGoOn)) return undefined;
-    const storage = async (): Promise<Connected<DiskApi>> => {
-      await opening;
-      return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
-    };
-    const { timeline } = life;
-    timeline.begin("restore");
-    const mayBeShipped = !wanted && whyNotShipped(images.manifest, settings) === undefined;
-    // After a visit that booted, the disks have most likely moved on.
-    const isLikely = mayBeShipped && !hasBooted(this.#memory);
-    if (isLikely) images.get("snapshot").catch(() => {});
-    else if (!wanted && settings.boot === "kernel") {
-      life.handed = this.#handedKernel(images);
-      life.handed.catch(() => {});
-    }
-    const [{ loadFitting, loadShipped }, resumption] = await Promise.all([
-      import("./snapshots/resume.ts"),
-      wanted ?? suspended().catch(() => undefined),
-    ]);
-    let snapshot =
-      resumption &&
-      (await loadFitting(resumption, settings, async () => {
-        const { api, answer } = await storage();
-        return await answer(api.seal());
-      }));
-    if (!snapshot && mayBeShipped) {
-      const survey = async () => {
-        const { api, answer } = await storage();
-        return await answer(api.survey());
-      };
-      snapshot = await loadShipped(images, survey, isLikely);
-    }
-    if (!snapshot) timeline.drop("restore");
+    life.timeline.begin("restore");
+    const snapshot = await findSnapshot({
+      wanted,
+      settings,
+      images,
+      memory: this.#memory,
+      storage: async () => {
+        await opening;
+        return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
+      },
+      bootIsLikely: () => {
+        if (settings.boot !== "kernel") return;
+        life.handed = this.#images.handedKernel();
+        life.handed.catch(() => {});
+      },
+    });
+    if (!snapshot) life.timeline.drop("restore");
     return snapshot;
   }
 
@@ -504,33 +492,6 @@ class WorkerMachine implements Machine {
   #hear(bytes: Uint8Array): void {
     this.#console.add(bytes);
     this.#events.output(bytes);
-  }
-
-  async #handedKernel(images: ImageStore): Promise<HandedKernel> {
-    const { network } = this.settings;
-    const [image, ...archives] = await Promise.all(
-      network === ""
-        ? [images.get("kernel"), images.get("initramfs")]
-        : [images.get("networkKernel"), images.get("initramfs"), images.get("network")],
-    );
-    return {
-      image,
-      // The kernel unpacks one archive after the other; what a later one has again counts.
-      initrd: await new Blob(archives).arrayBuffer(),
-      commandLine: commandLineOf(images.manifest, this.settings),
-    };
-  }
-
-  #openImages(): Promise<ImageStore> {
-    this.#images ??= ImageStore.open(
-      new URL(`${import.meta.env.BASE_URL}images/manifest.json${IMAGES_QUERY}`, location.href),
-      (loaded, total) => this.#life.timeline.progress("images", loaded, total),
-    );
-    // A failed start may be tried again.
-    this.#images.catch(() => {
-      this.#images = undefined;
-    });
-    return this.#images;
   }
 
   async #attachIothread(ram: GuestRam, devices: SharedDevices): Promise<void> {
@@ -573,7 +534,7 @@ class WorkerMachine implements Machine {
   #endLife(reason: string): void {
     const { vcpu, lines } = this.#life;
     lines?.agent.close(reason);
-    this.#signals.cutStalls();
+    this.#view.signals.cutStalls();
     this.faults.forget();
     this.slowMotion.forget();
     this.#life = { timeline: this.#life.timeline };
