@@ -12,15 +12,25 @@ export function manifestQuery(): string {
   return `?${hashInUrl(createHash("sha256").update(readFileSync(manifest)).digest("hex"))}`;
 }
 
-/** With any of these in the address the machine does not go on from the shipped snapshot (whyNotShipped), or there is another one. */
-const OTHER_MACHINES = [
-  ...["start", "boot", "serving", "shadow", "interrupts", "scratch", "memory", "network", "kernel", "disks"],
-  ...["machine", "cdrom", "floppy", "bzimage", "initrd", "disk"],
+/** With any of these in the address there is a machine of one's own, which takes none of the images, … */
+const OWN_MACHINES = ["machine", "cdrom", "floppy", "bzimage", "initrd", "disk"];
+/** … and with any of these the machine does not go on from the shipped snapshot (whyNotShipped). */
+const BOOTED_MACHINES = [
+  "start",
+  "boot",
+  "serving",
+  "shadow",
+  "interrupts",
+  "scratch",
+  "memory",
+  "network",
+  "kernel",
+  "disks",
 ];
 
 /**
  * The one script in index.html itself. Preloads that stand there as elements would be fetched also for a saved trace, which
- * needs no image at all, for a boot from the disk, which needs no kernel, and for a guest on a network, which has another. What is on
+ * needs no image at all, for a boot from the disk, which needs no kernel, for a guest on a network, which has another, and for a machine of one's own. What is on
  * the disks it cannot know, but the last visit has left a word: once that has booted, most likely this one does.
  */
 export function preloadScript(): string {
@@ -36,9 +46,10 @@ export function preloadScript(): string {
   const snapshot = named("snapshot");
   return [
     `{const asked=new URLSearchParams(location.search);let goesOn=${snapshot !== "[]"};`,
-    `for(const name of ${JSON.stringify(OTHER_MACHINES)})if(asked.has(name))goesOn=false;`,
+    `const has=names=>names.some(name=>asked.has(name));`,
+    `if(has(${JSON.stringify(BOOTED_MACHINES)}))goesOn=false;`,
     `try{if(localStorage.getItem("${LAST_START}")==="${BOOTED}")goesOn=false}catch{}`,
-    `const images=["manifest.json${manifestQuery()}",...(goesOn?${snapshot}:asked.get("boot")==="disk"||asked.get("network")?[]:${named("kernel", "initramfs")})];`,
+    `const images=["manifest.json${manifestQuery()}",...(has(${JSON.stringify(OWN_MACHINES)})||asked.get("boot")==="disk"||asked.get("network")?[]:goesOn?${snapshot}:${named("kernel", "initramfs")})];`,
     `if(!asked.has("trace"))for(const image of images)document.head.append(Object.assign(document.createElement("link"),`,
     `{rel:"preload",as:"fetch",crossOrigin:"",href:"images/"+image}))}`,
   ].join("");

@@ -37,6 +37,8 @@ test.each([
   ["?kernel=rescue", null, BOOT],
   ["?boot=disk", null, ["manifest.json"]],
   ["?network=fetch", null, ["manifest.json"]],
+  ["?machine=7", null, ["manifest.json"]],
+  ["?cdrom=https://example.org/a.iso&serving=mmio", BOOTED, ["manifest.json"]],
   ["?trace", null, []],
 ])("with %j, after %s, the page asks early for %j", (search, lastStart, files) => {
   expect(preloaded(search, lastStart)).toEqual(files);
