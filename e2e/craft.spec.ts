@@ -52,13 +52,12 @@ test("axe finds nothing wrong, in light and dark, wide and narrow", async ({ per
 
 test("the page is small, and there at once", async ({ persistent }) => {
   const page = await persistent.open("about:blank");
-  const scripts = new Map<string, number>();
-  page.on("response", response => {
+  const scripts = new Set<string>();
+  page.on("request", request => {
+    const url = request.url();
     // Workers are not the page: theirs are v86 and the device.
-    // From the second visit on the cache has them (304).
-    const isNew = response.status() === 200 && response.request().resourceType() === "script";
-    if (!isNew || response.url().includes("worker")) return;
-    void response.body().then(body => scripts.set(new URL(response.url()).pathname, gzipSync(body).length));
+    const isOfPage = url.startsWith(persistent.baseUrl) && !url.includes("worker");
+    if (request.resourceType() === "script" && isOfPage) scripts.add(url);
   });
   const paints: number[] = [];
   for (let i = 0; i < 3; i++) {
@@ -68,8 +67,15 @@ test("the page is small, and there at once", async ({ persistent }) => {
       await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime),
     );
   }
-  const size = () => [...scripts.values()].reduce((sum, each) => sum + each, 0);
-  const toTheShell = size();
+  const sizes = new Map<string, number>();
+  /** Asked for once more: a page that is left takes the bodies of its responses along. */
+  const size = async () => {
+    for (const url of scripts) {
+      if (!sizes.has(url)) sizes.set(url, gzipSync(await (await page.request.get(url)).body()).length);
+    }
+    return [...sizes.values()].reduce((sum, each) => sum + each, 0);
+  };
+  const toTheShell = await size();
   await page.getByRole("button", { name: "Views", exact: true }).click();
   for (const tab of await page.getByRole("tab").all()) await tab.click();
   await page.getByRole("button", { name: /^Disks/ }).click();
@@ -78,12 +84,12 @@ test("the page is small, and there at once", async ({ persistent }) => {
   await expect.poll(size).toBeGreaterThan(toTheShell + 10_000);
   console.log(
     `first contentful paint ${paints.map(ms => ms.toFixed(0)).join(", ")} ms; JS of the page, gzip: ` +
-      `${(toTheShell / 1000).toFixed(1)} KB to the shell, ${(size() / 1000).toFixed(1)} KB with each view opened`,
+      `${(toTheShell / 1000).toFixed(1)} KB to the shell, ${((await size()) / 1000).toFixed(1)} KB with each view opened`,
   );
   expect(Math.min(...paints)).toBeLessThan(1000);
   expect(toTheShell).toBeGreaterThan(50_000);
   expect(toTheShell).toBeLessThan(150_000);
-  expect(size()).toBeLessThan(175_000);
+  expect(await size()).toBeLessThan(175_000);
 });
 
 /** Commands of each dd. */

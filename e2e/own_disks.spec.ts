@@ -26,7 +26,8 @@ async function makeOpfsDisk(page: Page, name: string, size: string): Promise<voi
 async function drop(dialog: Locator, name: string, bytes: Uint8Array | number): Promise<void> {
   const transfer = await dialog.page().evaluateHandle(
     ({ name, content, length }) => {
-      const bytes = new Uint8Array(length);
+      // Not zeroes, which are read and skipped before anybody could cancel.
+      const bytes = new Uint8Array(length).fill(0xa5);
       if (content) bytes.set(Uint8Array.from(atob(content), letter => letter.charCodeAt(0)));
       const transfer = new DataTransfer();
       transfer.items.add(new File([bytes], name));
@@ -109,8 +110,11 @@ test("images that are dropped on the page become disks, can be cancelled, and ar
   });
 
   await test.step("an import can be cancelled while it runs, and leaves nothing behind", async () => {
-    await drop(dialog, "large.img", 1536 * 2 ** 20);
-    await dialog.getByRole("button", { name: "Cancel" }).click();
+    // Again: in the first seconds of its life Chromium cannot read a file in memory that is so large.
+    await expect(async () => {
+      await drop(dialog, "large.img", 512 * 2 ** 20);
+      await dialog.getByRole("button", { name: "Cancel" }).click({ timeout: 3000 });
+    }).toPass({ timeout: 60_000 });
     await expect(dialog.getByRole("list", { name: "Under way" }).getByRole("listitem")).toHaveCount(0);
     await expect(dialog.getByRole("row", { name: /large/ })).toHaveCount(0);
   });
