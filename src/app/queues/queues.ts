@@ -89,7 +89,8 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   let lookedAt = Number.NEGATIVE_INFINITY;
   /** Commands that the controller has fetched since the last look. */
   let passed = 0;
-  let isBusy = false;
+  /** More happens than anybody could follow, or did so less than BUSY_MS ago: between two runs of dd as well. */
+  let busyUntil = Number.NEGATIVE_INFINITY;
 
   /** A new boot is another machine: nothing of the one before is of use. */
   const follow = () => {
@@ -153,15 +154,15 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   const look = (now: number) => {
     follow();
     read();
-    isBusy = passed * 1000 > FOLLOWED * (now - lookedAt);
+    if (passed * 1000 > FOLLOWED * (now - lookedAt)) busyUntil = now + BUSY_MS;
     lookedAt = now;
     passed = 0;
-    const every = calm.matches ? CALM_MS : isBusy ? BUSY_MS : LOOK_MS;
+    const every = calm.matches ? CALM_MS : now < busyUntil ? BUSY_MS : LOOK_MS;
     if (!hasTurned(every, drawnAt, now)) return undefined;
     drawnAt = now;
     return draw;
   };
-  const stop = lookEvery(() => (isBusy ? BUSY_LOOK_MS : LOOK_MS), look);
+  const stop = lookEvery(() => (lookedAt < busyUntil ? BUSY_LOOK_MS : LOOK_MS), look);
 
   return () => {
     stop();
