@@ -1,5 +1,6 @@
 /** A panel beside the terminal, or below it on a narrow page, with a border between them that can be moved. */
 import { type Dispose, element } from "../dom.ts";
+import { keep, kept } from "../kept.ts";
 
 const STORAGE_KEY = "doorbell-panel";
 /** Share of the page that the panel takes, in percent. */
@@ -38,13 +39,9 @@ export function makeSplit(main: HTMLElement, changed: (isOpen: boolean) => void)
     return size;
   };
   let size = resize(remembered());
-  const keep = (percent: number) => {
+  const take = (percent: number) => {
     size = resize(percent);
-    try {
-      localStorage.setItem(STORAGE_KEY, String(size));
-    } catch {
-      // Without site data the size is forgotten with the page.
-    }
+    keep(STORAGE_KEY, String(size));
   };
 
   border.addEventListener("pointerdown", down => {
@@ -54,7 +51,7 @@ export function makeSplit(main: HTMLElement, changed: (isOpen: boolean) => void)
       const share = isBelow()
         ? (box.bottom - event.clientY) / box.height
         : (box.right - event.clientX) / box.width;
-      keep(share * 100);
+      take(share * 100);
     };
     border.addEventListener("pointermove", move);
     const end = () => border.removeEventListener("pointermove", move);
@@ -65,7 +62,7 @@ export function makeSplit(main: HTMLElement, changed: (isOpen: boolean) => void)
     const larger = event.key === "ArrowLeft" || event.key === "ArrowUp";
     if (!larger && event.key !== "ArrowRight" && event.key !== "ArrowDown") return;
     event.preventDefault();
-    keep(size + (larger ? LIMITS.step : -LIMITS.step));
+    take(size + (larger ? LIMITS.step : -LIMITS.step));
   });
 
   const split: Split = {
@@ -93,10 +90,6 @@ export function makeSplit(main: HTMLElement, changed: (isOpen: boolean) => void)
 }
 
 function remembered(): number {
-  try {
-    const size = Number(localStorage.getItem(STORAGE_KEY));
-    return size >= LIMITS.min && size <= LIMITS.max ? size : LIMITS.initial;
-  } catch {
-    return LIMITS.initial;
-  }
+  const size = Number(kept(STORAGE_KEY));
+  return size >= LIMITS.min && size <= LIMITS.max ? size : LIMITS.initial;
 }

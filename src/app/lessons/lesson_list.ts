@@ -1,6 +1,7 @@
 /** The lessons to choose from, and which were completed in this browser. */
 import type { Machine } from "../../machine/api.ts";
 import { element } from "../dom.ts";
+import { keep, kept } from "../kept.ts";
 import type { Lesson } from "./lesson.ts";
 
 const STORAGE_KEY = "doorbell-lessons";
@@ -54,11 +55,7 @@ export function makeLessonList(
     },
     complete(lesson) {
       completed.add(lesson.id);
-      try {
-        localStorage.setItem(STORAGE_KEY, [...completed].join(" "));
-      } catch {
-        // Without site data it is forgotten with the page.
-      }
+      keep(STORAGE_KEY, [...completed].join(" "));
     },
     focus(lesson) {
       if (lesson) buttons.get(lesson)?.focus();
@@ -67,9 +64,5 @@ export function makeLessonList(
 }
 
 function remembered(): Set<string> {
-  try {
-    return new Set((localStorage.getItem(STORAGE_KEY) ?? "").split(" ").filter(Boolean));
-  } catch {
-    return new Set();
-  }
+  return new Set((kept(STORAGE_KEY) ?? "").split(" ").filter(Boolean));
 }

@@ -4,6 +4,7 @@ import { Benchmark } from "../benchmark/benchmark.ts";
 import { mountBenchmark } from "../benchmark/view.ts";
 import { type Dispose, element } from "../dom.ts";
 import { mountFaults } from "../faults/faults.ts";
+import { keep, kept } from "../kept.ts";
 import { mountLessons } from "../lessons/lessons.ts";
 import { mountQueues } from "../queues/queues.ts";
 import { type OpenedTrace, takeTraces } from "../replay/opener.ts";
@@ -40,7 +41,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
   ];
   // The others are about the built-in machine.
   const offered = machine.settings.own ? all.filter(({ name }) => ownViews.includes(name)) : all;
-  const tabs = makeTabs(offered, remember);
+  const tabs = makeTabs(offered, view => keep(STORAGE_KEY, view));
   const place = element("div", {});
   const play = (trace: OpenedTrace) => {
     player?.dispose();
@@ -74,7 +75,7 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     place,
     tabs.view,
   );
-  tabs.show(first ?? remembered());
+  tabs.show(first ?? kept(STORAGE_KEY));
   return () => {
     benchmark.cancel();
     player?.dispose();
@@ -82,20 +83,4 @@ export function mountPanel(el: HTMLElement, machine: Machine, close: () => void,
     tabs.dispose();
     el.replaceChildren();
   };
-}
-
-function remember(view: string): void {
-  try {
-    localStorage.setItem(STORAGE_KEY, view);
-  } catch {
-    // Without site data the page begins with the first view each time.
-  }
-}
-
-function remembered(): string | undefined {
-  try {
-    return localStorage.getItem(STORAGE_KEY) ?? undefined;
-  } catch {
-    return undefined;
-  }
 }
