@@ -462,7 +462,7 @@ class WorkerMachine implements Machine {
       memory: this.#memory,
       storage: async () => {
         await opening;
-        return this.#disks.areServedByVcpu ? await connecting : await this.#disks.connectIo();
+        return await this.#disks.connectServer(connecting);
       },
       bootIsLikely: () => {
         if (settings.boot !== "kernel") return;

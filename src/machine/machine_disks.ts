@@ -88,9 +88,14 @@ export class MachineDisks {
     return this.areServedByVcpu ? this.#options.vcpu() : await this.#io;
   }
 
+  /** The worker that has the disks, also while it is only being made. */
+  async connectServer(connectingVcpu: Promise<Connected<VcpuWorkerApi>>): Promise<Connected<DiskApi>> {
+    return this.areServedByVcpu ? await connectingVcpu : await this.connectIo();
+  }
+
   /** Opens the disks. A system disk that is empty is then to be filled. */
   async open(connectingVcpu: Promise<Connected<VcpuWorkerApi>>): Promise<readonly OpenedDisk[]> {
-    const storage: Connected<DiskApi> = this.areServedByVcpu ? await connectingVcpu : await this.connectIo();
+    const storage = await this.connectServer(connectingVcpu);
     let steal = this.access === "steal";
     if (this.access === "takeover" && !this.#ownership.claims) {
       steal = !(await this.#ownership.ask(this.names));
@@ -115,7 +120,7 @@ export class MachineDisks {
     connectingVcpu: Promise<Connected<VcpuWorkerApi>>,
     asSnapshot: boolean,
   ): Promise<void> {
-    const storage: Connected<DiskApi> = this.areServedByVcpu ? await connectingVcpu : await this.connectIo();
+    const storage = await this.connectServer(connectingVcpu);
     const { files, snapshot } = images.manifest;
     const [image, file] = await Promise.all([
       images.get("rootfs"),
