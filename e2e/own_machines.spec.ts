@@ -1,4 +1,5 @@
 import type { Page } from "@playwright/test";
+import type { Automation } from "../src/app/automation.ts";
 import { bootSector } from "../src/machine/testing/boot_sector.ts";
 import { bootableCd } from "../src/machine/testing/bootable_cd.ts";
 import { expect, fillNumber, test } from "./browser.ts";
@@ -14,6 +15,20 @@ const screenText = (page: Page) =>
 async function expectScreen(page: Page, text: RegExp): Promise<void> {
   await expect.poll(() => screenText(page), { timeout: 60_000 }).toMatch(text);
 }
+
+const listed = (page: Page) => page.evaluate(() => (window.doorbell as Automation).snapshots.list());
+const restoredFrom = (page: Page) => page.evaluate(() => window.doorbell?.restoredFrom);
+
+/** Why it is refused; empty if it is not. */
+const restore = (page: Page, id: string | undefined): Promise<string> =>
+  page.evaluate(
+    wanted =>
+      (window.doorbell as Automation).snapshots.restore(wanted).then(
+        () => "",
+        (error: Error) => error.message,
+      ),
+    id ?? "",
+  );
 
 /** The size of the picture, and how many colours are in it. */
 const picture = (page: Page) =>
@@ -73,9 +88,15 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
   await page.keyboard.type("wkrf");
   await expectScreen(page, /> abC=k=kF0/);
 
+  await page.getByRole("button", { name: "Snapshots…" }).click();
+  await page.getByRole("button", { name: "Save and switch off" }).click();
+  await page.waitForFunction(() => window.doorbell?.state === "stopped");
+
   await persistent.kill();
-  const again = await persistent.open("/");
+  let again = await persistent.open("/");
   await again.waitForFunction(() => window.doorbell?.state === "running");
+  // It is nobody else's.
+  expect(await listed(again)).toEqual([]);
   await again.getByRole("button", { name: "Machines…" }).click();
   const list = again.getByRole("dialog", { name: "Machines" });
   await expect(list.getByRole("listitem")).toHaveText([
@@ -83,17 +104,43 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
     /old system.*32 MiB.*IDE disk/,
   ]);
   await list.getByRole("button", { name: "Start old system" }).click();
-  await expectScreen(again, /Hello from IDE\n>/);
+  // It goes on where it was.
+  await expectScreen(again, /> abC=k=kF0/);
+  expect(await restoredFrom(again)).toBe("own");
+  await expect(again.locator("#boot")).toContainText("Restored from a snapshot");
   await again.keyboard.type("r");
-  await expectScreen(again, /> =k/);
+  await expectScreen(again, /=k=kF0=k/);
 
   // Graphics: 256 colours in mode 13h, then text again.
   await again.keyboard.press("g");
   await expect.poll(async () => (await picture(again)).colours).toBeGreaterThan(200);
   expect(await picture(again)).toMatchObject({ width: 320, height: 200 });
+  const taken = await again.evaluate(async () => await window.doorbell?.snapshots.take());
   await again.keyboard.press("t");
   await again.keyboard.type("xyz");
   await expectScreen(again, /xyz/);
+  // Back to the picture. Nothing was written meanwhile.
+  expect(await restore(again, taken?.id)).toBe("");
+  await expect.poll(async () => (await picture(again)).colours).toBeGreaterThan(200);
+  expect(await picture(again)).toMatchObject({ width: 320, height: 200 });
+  await again.keyboard.press("t");
+  await again.keyboard.type("wm");
+  await expectScreen(again, /^=m/);
+  // Now the disk has moved on, and what runs goes on.
+  expect(await restore(again, taken?.id)).toContain("disk “old system” has been written to since");
+  await again.keyboard.type("f");
+  await expectScreen(again, /^=mF0/);
+  expect((await listed(again)).map(({ refusal }) => refusal)).toEqual([
+    expect.stringContaining("has been written to"),
+    expect.stringContaining("has been written to"),
+  ]);
+  const address = again.url();
+  await persistent.kill();
+  again = await persistent.open(address);
+  await expectScreen(again, /Hello from IDE\n>/);
+  expect(await restoredFrom(again)).toBeUndefined();
+  await again.keyboard.type("r");
+  await expectScreen(again, /> =m/);
 
   // Deleting asks first; the built-in machine is back, and the disk is still in the list of disks.
   await again.getByRole("button", { name: "Machines…" }).click();
@@ -108,6 +155,139 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
     (await window.doorbell?.catalogue.list())?.map(({ name }) => name),
   );
   expect(kept).toEqual(["system", "scratch", "old system"]);
+  // Its snapshots are deleted with it.
+  expect(await restore(again, taken?.id)).toContain("no such snapshot");
+});
+
+/** What the built-in machine is made of, as two machines of one's own: Linux with its root file system on IDE, and on NVMe. */
+async function keepLinuxMachines(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const fetched = async (name: string) => (await fetch(`images/${name}`)).blob();
+    const [kernel, initrd, root] = await Promise.all(
+      ["bzImage", "initramfs.cpio.gz", "rootfs.ext4.gz"].map(fetched),
+    );
+    const file = (name: string, blob: Blob) => ({ kind: "file", name, blob });
+    const opening = indexedDB.open("doorbell-machines");
+    opening.onupgradeneeded = () => void opening.result.createObjectStore("machines");
+    const database = await new Promise<IDBDatabase>((resolve, reject) => {
+      opening.onsuccess = () => resolve(opening.result);
+      opening.onerror = () => reject(opening.error);
+    });
+    for (const [bus, device] of [
+      ["ide", "sda"],
+      ["nvme", "nvme0n1"],
+    ]) {
+      await window.doorbell?.catalogue.importImage(root, { name: `root on ${bus}` });
+      const disk = (await window.doorbell?.catalogue.list())?.find(({ name }) => name === `root on ${bus}`);
+      const machine = {
+        name: `Linux on ${bus}`,
+        kernel: file("bzImage", kernel),
+        initrd: file("initramfs", initrd),
+        commandLine: `console=ttyS0 tsc=reliable mitigations=off loglevel=3 acpi=off nolapic root=/dev/${device}`,
+        disks: [{ kind: "kept", id: disk?.id, name: disk?.name }],
+        bus,
+        bootOrder: [],
+      };
+      const kept = { id: `linux-${bus}`, machine, memoryMiB: 128, interrupts: "intx", createdAt: Date.now() };
+      const putting = database
+        .transaction("machines", "readwrite")
+        .objectStore("machines")
+        .put(kept, kept.id);
+      await new Promise((resolve, reject) => {
+        putting.onsuccess = resolve;
+        putting.onerror = () => reject(putting.error);
+      });
+    }
+    database.close();
+  });
+}
+
+/** Opens the serial console's tab, and waits for the shell there, or for what it had shown. */
+async function serialConsole(page: Page): Promise<void> {
+  await page.getByRole("tab", { name: "Serial console" }).click();
+  await expectConsole(page, /# $/);
+}
+
+/** What the serial console says, at its end or anywhere. */
+async function expectConsole(page: Page, text: RegExp, timeout = 60_000): Promise<void> {
+  const said = () => page.evaluate(() => window.doorbell?.terminalText().trimEnd().concat(" "));
+  await expect.poll(said, { timeout }).toMatch(text);
+}
+
+/** Runs a command in the shell there. It must succeed. */
+async function shell(page: Page, command: string): Promise<void> {
+  const marker = `ok${Date.now() % 1_000_000}`;
+  // What is typed does not look like what it prints.
+  await page.keyboard.type(`${command} && echo ${marker.slice(0, 2)}""${marker.slice(2)}\n`);
+  await expectConsole(page, new RegExp(`^${marker}`, "m"));
+}
+
+test("Linux in machines of one's own, on IDE and on NVMe, goes on under load from its own snapshot alone", async ({
+  persistent,
+}) => {
+  const fio =
+    "fio --name=v --filename=/root/data --size=12m --rw=randwrite --bs=16k --iodepth=4 --ioengine=libaio --direct=1 --thread=1 --verify=crc32c --verify_fatal=1 --rate_iops=100 --output=/run/fio.out";
+  const start = async (id: string) => {
+    const page = await persistent.open(`/?machine=${id}`);
+    await page.waitForFunction(() => window.doorbell?.state === "running");
+    await serialConsole(page);
+    return page;
+  };
+  /** Writes whose checksums only the fio of this boot knows are under way when it is saved; then the browser is killed. */
+  const load = async (page: Page) => {
+    await shell(page, "note=in-memory; mount -o remount,noinit_itable / && sync");
+    await shell(page, `( ${fio}; echo status=$? >/run/fio.status ) >/dev/null 2>&1 & sleep 3`);
+    const taken = await page.evaluate(async () => await window.doorbell?.snapshots.suspend());
+    await persistent.kill();
+    return taken?.id;
+  };
+  const goesOn = async (page: Page) => {
+    expect(await restoredFrom(page)).toBe("own");
+    await shell(page, "[ $note = in-memory ]");
+    await shell(page, "while [ ! -f /run/fio.status ]; do sleep 1; done; grep -q 'status=0' /run/fio.status");
+    await shell(page, "[ $(date +%Y) -gt 2000 ] && echo later >/root/later && sync");
+  };
+  const isClean = async (page: Page, device: string) => {
+    await shell(page, `grep -q later /root/later && mount -o remount,ro / && e2fsck -fn ${device}`);
+    await shell(page, "! dmesg | grep -E 'I/O error|EXT4-fs error|timeout|nobody cared|exception Emask'");
+  };
+
+  let page = await persistent.open("/");
+  await page.waitForFunction(() => window.doorbell?.state === "running");
+  await keepLinuxMachines(page);
+  await page.close();
+  page = await start("linux-ide");
+  const onIde = await load(page);
+
+  // Another machine has nothing to do with it.
+  page = await start("linux-nvme");
+  expect(await restoredFrom(page)).toBeUndefined();
+  expect(await listed(page)).toEqual([]);
+  expect(await restore(page, onIde)).toContain("is of machine “Linux on ide”");
+  const added = await page.evaluate(async id => {
+    const { snapshots } = window.doorbell as Automation;
+    const file = await snapshots.save(id);
+    return await snapshots.add(file).then(
+      () => "",
+      (error: Error) => error.message,
+    );
+  }, onIde as string);
+  expect(added).toContain("is of machine “Linux on ide”");
+  await load(page);
+
+  page = await start("linux-ide");
+  await goesOn(page);
+  // Nothing is tidied up: its disk has moved on, and it boots.
+  await persistent.kill();
+  page = await start("linux-ide");
+  expect(await restoredFrom(page)).toBeUndefined();
+  expect(await restore(page, onIde)).toContain("disk “root on ide” has been written to since");
+  await isClean(page, "/dev/sda");
+  await persistent.kill();
+
+  page = await start("linux-nvme");
+  await goesOn(page);
+  await isClean(page, "/dev/nvme0n1");
 });
 
 test("a link boots images of another site, read by ranges, after asking; bad ones are refused in words", async ({

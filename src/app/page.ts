@@ -50,6 +50,9 @@ export function mountPage(
     ...(!machine.settings.own && {
       help: () => openHelp(terminal, offline),
       disks: () => void openDisks(),
+    }),
+    // A machine that a link describes has nothing that could be gone back to.
+    ...((!machine.settings.own || machine.settings.own.id !== undefined) && {
       snapshots: () => void openSnapshots(),
     }),
     machines: () => void openMachines(),

@@ -319,16 +319,18 @@ export class DiskSet implements DiskApi {
 }
 
 async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): Promise<SnapshotDisk> {
-  const generation = role.on === "nvme" ? await disk.seal() : undefined;
-  if (generation === undefined || role.on !== "nvme") {
+  if (isVirtio(role)) {
+    throw new Error(`Snapshots do not cover a disk on ${role.on}; choose NVMe for it in the settings.`);
+  }
+  const generation = await disk.seal();
+  if (generation === undefined) {
     throw new Error(
-      role.on === "nvme"
-        ? `Disk “${name}” is not kept in IndexedDB, and snapshots do not cover others: they could not tell whether it was written to since. Detach it first.`
-        : `Snapshots do not cover a scratch disk on ${role.on}; choose NVMe for it in the settings.`,
+      `Disk “${name}” is not kept in IndexedDB, and snapshots do not cover others: they could not tell whether it was written to since. Take it out of the machine first.`,
     );
   }
   const { lbaBytes } = disk.describe();
-  return { id: disk.name, name, nsid: role.nsid, nguid, lbaBytes, capacityBytes, generation };
+  const place = role.on === "nvme" ? { nsid: role.nsid } : { on: `ide ${role.drive}` };
+  return { id: disk.name, name, ...place, nguid, lbaBytes, capacityBytes, generation };
 }
 
 async function surveyDisk(attached: Attached): Promise<SnapshotDisk> {

@@ -361,7 +361,10 @@ class WorkerMachine implements Machine {
     disksReady.catch(() => {});
     const progress = (loaded: number, total: number) => timeline.progress("images", loaded, total);
     const [media, handed, [bios, vgaBios]] = await Promise.all([
-      own && (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress),
+      // In a snapshot the floppy and the kernel are in memory.
+      own && !snapshot
+        ? (await import("./own/load_own_media.ts")).loadOwnMedia(own, this.settings.memoryMiB, progress)
+        : undefined,
       this.settings.boot === "kernel" && !own && !snapshot
         ? (life.handed ?? this.#images.handedKernel())
         : undefined,
@@ -452,7 +455,8 @@ class WorkerMachine implements Machine {
     opening: Promise<unknown>,
   ): Promise<FittingSnapshot | undefined> {
     const { settings } = this;
-    const mayGoOn = isFirst && settings.start === "snapshot" && !settings.own;
+    const { own } = settings;
+    const mayGoOn = isFirst && settings.start === "snapshot" && (!own || own.id !== undefined);
     if (this.#disks.isCopy || (!wanted && !mayGoOn)) return undefined;
     life.timeline.begin("restore");
     const snapshot = await findSnapshot({
@@ -476,9 +480,11 @@ class WorkerMachine implements Machine {
 
   /** The guest goes on from a snapshot since a moment. */
   async #wake(life: Life, { isShipped }: FittingSnapshot): Promise<void> {
-    const { wakeGuest } = await import("./snapshots/resume.ts");
     if (!life.lines) return;
-    const notice = await wakeGuest(life.lines.agent, isShipped);
+    // In a machine of one's own nobody listens: what time it is, its clock chip says.
+    const notice = this.settings.own
+      ? undefined
+      : await (await import("./snapshots/resume.ts")).wakeGuest(life.lines.agent, isShipped);
     if (life !== this.#life || this.#state !== "booting") return;
     life.isAttempt = false;
     this.#health.save();
@@ -590,7 +596,7 @@ class WorkerMachine implements Machine {
     } finally {
       lines.agent.resume();
       // Its clock stood still.
-      if (life === this.#life) void this.exec(setTimeCommand(Date.now())).catch(() => {});
+      if (life === this.#life && this.#speaks) void this.exec(setTimeCommand(Date.now())).catch(() => {});
     }
   }
 

@@ -78,7 +78,7 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     const serialPorts = config.serialPorts.map((port, index) => {
       const serial = new SerialPort(v86, index as 0 | 1, bytes => port.postMessage(bytes, [bytes.buffer]));
       // Firmware and boot loaders read what is typed, and do no flow control.
-      if (!config.kernel && !config.resume) serial.flowControlled = () => !firmwarePace.isOn;
+      if (!config.kernel && (own || !config.resume)) serial.flowControlled = () => !firmwarePace.isOn;
       port.onmessage = (event: MessageEvent<Uint8Array>) => serial.send(event.data);
       return serial;
     });
@@ -114,7 +114,8 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     if (config.resume) {
       await this.#saver.restore(config.resume);
       servers?.nvme.resume();
-      firmwarePace.isOn = false;
+      // In a machine of one's own a boot loader, or DOS, may have been running: whether a kernel does, the watch will see.
+      if (!own) firmwarePace.isOn = false;
     }
     return {
       buffer: memory.bytes.buffer as SharedArrayBuffer,

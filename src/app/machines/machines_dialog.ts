@@ -162,7 +162,7 @@ class MachinesDialog {
     const sure = await ask({
       title: `Delete “${machine.name}”?`,
       body: [
-        "Its settings and the CD, floppy and kernel files that are kept with it are deleted. This cannot be undone. ",
+        "Its settings, its snapshots and the CD, floppy and kernel files that are kept with it are deleted. This cannot be undone. ",
         disks.length === 0
           ? "It has no disks of this browser."
           : `Its disks (${disks.join(", ")}) stay in the list of disks: delete them there.`,

@@ -36,10 +36,10 @@ function start(settings: MachineSettings): void {
   document.title = `${name} — Doorbell`;
   const subtitle = document.querySelector(".title p");
   if (subtitle) subtitle.textContent = name;
-  const asked = parseSettings(location.search).settings.network;
+  const { network: asked, start } = parseSettings(location.search).settings;
   const shares = settings.own?.bus === "virtio" && settings.interrupts === "intx" && asked !== "";
   const network = shares || !isPermitted(asked) ? "" : asked;
-  const machine = createMachine({ ...settings, network });
+  const machine = createMachine({ ...settings, network, start });
   machine.start().catch(() => {});
   const { screen } = machine;
   mountPage(

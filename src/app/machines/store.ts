@@ -2,6 +2,7 @@
 import { createStore, del, entries, get, set, update } from "idb-keyval";
 import type { MachineSettings } from "../../machine/api.ts";
 import type { OwnMachine } from "../../machine/own/own_machine.ts";
+import { snapshotShelf } from "../../machine/snapshots/snapshot_shelf.ts";
 import { type OwnMachineOptions, ownSettings } from "./own_settings.ts";
 
 /** A machine with its images; files are kept in it as they were when it was made. */
@@ -52,13 +53,14 @@ export function renameMachine(id: string, name: string): Promise<void> {
   );
 }
 
-/** Its disks stay in the list of disks. */
-export function deleteMachine(id: string): Promise<void> {
-  return del(id, store);
+/** With its snapshots. Its disks stay in the list of disks. */
+export async function deleteMachine(id: string): Promise<void> {
+  await del(id, store);
+  await snapshotShelf.removeOf(id);
 }
 
 export const freshMachineId = (): string => crypto.randomUUID().slice(0, 8);
 
 export function settingsOf(kept: KeptMachine): MachineSettings {
-  return ownSettings(kept.machine, kept);
+  return ownSettings({ ...kept.machine, id: kept.id }, kept);
 }

@@ -60,7 +60,7 @@ class SnapshotsDialog {
       element(
         "p",
         { class: "explanation" },
-        "A snapshot holds memory, CPU and devices, not the disks: it fits them until one is written to. What Linux has in its memory would then be of another time than its disk.",
+        "A snapshot holds memory, CPU and devices, not the disks: it fits them until one is written to. What the guest has in its memory would then be of another time than its disk.",
       ),
       this.#list,
       this.#message,

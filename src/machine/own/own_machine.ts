@@ -18,6 +18,8 @@ export type OwnDisk =
   | { readonly kind: "url"; readonly url: string };
 
 export interface OwnMachine {
+  /** By which this browser keeps it, and snapshots know it; absent for one that a link describes. */
+  readonly id?: string | undefined;
   readonly name: string;
   /** Read as the guest asks for it. */
   readonly cdrom?: ImageSource | undefined;

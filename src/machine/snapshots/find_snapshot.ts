@@ -32,7 +32,7 @@ export async function findSnapshot(search: SnapshotSearch): Promise<FittingSnaps
   else if (!wanted) search.bootIsLikely();
   const [{ loadFitting, loadShipped }, resumption] = await Promise.all([
     import("./resume.ts"),
-    wanted ?? suspended().catch(() => undefined),
+    wanted ?? suspended(settings.own?.id).catch(() => undefined),
   ]);
   if (resumption) {
     const seal = async () => {

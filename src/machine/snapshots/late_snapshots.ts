@@ -8,10 +8,10 @@ export interface Resumption {
   readonly isOptional: boolean;
 }
 
-/** The snapshot with which the machine was switched off, if there is one. */
-export async function suspended(): Promise<Resumption | undefined> {
+/** The snapshot with which a machine was switched off, if there is one: the built-in one, or one's own with this id. */
+export async function suspended(machine: string | undefined): Promise<Resumption | undefined> {
   const { snapshotShelf } = await import("./snapshot_shelf.ts");
-  const kept = await snapshotShelf.suspended();
+  const kept = await snapshotShelf.suspended(machine);
   return kept && { file: kept.file, isOptional: true };
 }
 

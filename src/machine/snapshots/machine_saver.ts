@@ -1,4 +1,5 @@
 import type { Emulator } from "../v86/emulator.ts";
+import { ideBusyWith, restoreSense, saveSense } from "../v86/ide_state.ts";
 import { override } from "../v86/override.ts";
 import type { RunLoop } from "../v86/run_loop.ts";
 import type { SerialPort } from "../v86/serial.ts";
@@ -26,10 +27,10 @@ export class MachineSaver {
 
   /** See VcpuWorkerApi.freeze. */
   async freeze(): Promise<string | undefined> {
-    const { nvme, runLoop } = this.#parts;
+    const { emulator, nvme, runLoop } = this.#parts;
     let busyWith: string | undefined = "another snapshot";
     const isQuiet = () => {
-      busyWith = nvme.busyWith;
+      busyWith = nvme.busyWith ?? ideBusyWith(emulator.v86);
       return busyWith === undefined;
     };
     return (await runLoop.freeze(isQuiet, QUIET_LIMIT_MS)) ? undefined : busyWith;
@@ -47,6 +48,8 @@ export class MachineSaver {
       clockMs: emulator.clock.now(),
       nvme: nvme.save(),
       serialInput: serialPorts.map(port => port.save()),
+      input: emulator.screen.input.save(),
+      sense: saveSense(emulator.v86),
     };
     return { devices, v86: await emulator.v86.save_state() };
   }
@@ -67,5 +70,7 @@ export class MachineSaver {
     }
     nvme.restore(devices.nvme);
     for (const [i, port] of serialPorts.entries()) port.restore(devices.serialInput[i] ?? []);
+    if (devices.input) emulator.screen.input.restore(devices.input);
+    if (devices.sense) restoreSense(emulator.v86, devices.sense);
   }
 }

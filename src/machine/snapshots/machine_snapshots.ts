@@ -3,14 +3,16 @@ import type { ListedSnapshot, MachineSettings, MachineSnapshots } from "../api.t
 import type { DiskApi, VcpuWorkerApi } from "../protocol.ts";
 import type { Connected } from "../workers.ts";
 import { base64 } from "./base64.ts";
-import { hardwareOf } from "./hardware.ts";
+import { partsOf } from "./hardware.ts";
 import {
   checkDisks,
-  checkHardware,
+  checkMachine,
+  machineOf,
   readHeader,
   readSnapshot,
   type SnapshotDisk,
   SnapshotError,
+  type SnapshotHeader,
   writeSnapshot,
 } from "./snapshot_file.ts";
 import { type KeptSnapshot, snapshotShelf } from "./snapshot_shelf.ts";
@@ -40,15 +42,20 @@ export interface MachineSnapshotsOptions {
 
 export class KeptSnapshots implements MachineSnapshots {
   readonly #options: MachineSnapshotsOptions;
+  /** What is in the drives of a machine does not change while the page lives. */
+  #parts: Promise<SnapshotHeader["hardware"]> | undefined;
 
   constructor(options: MachineSnapshotsOptions) {
     this.#options = options;
   }
 
   async list(): Promise<readonly ListedSnapshot[]> {
-    const kept = await snapshotShelf.list();
+    const all = await snapshotShelf.list();
+    // Another machine's can be restored there, and nowhere else.
+    const kept = all.filter(([, { header }]) => machineOf(header) === this.#machine);
     const disks = await this.#options.disksNow().catch(() => undefined);
-    const listed = kept.map(([id, snapshot]) => this.#describe(id, snapshot, disks));
+    const parts = kept.length > 0 ? await this.#partsNow().catch(() => undefined) : undefined;
+    const listed = kept.map(([id, snapshot]) => this.#describe(id, snapshot, disks, parts));
     return listed.sort((a, b) => b.takenAt - a.takenAt);
   }
 
@@ -58,17 +65,17 @@ export class KeptSnapshots implements MachineSnapshots {
 
   suspend(): Promise<ListedSnapshot> {
     return this.#take(async id => {
-      await snapshotShelf.suspend(id);
+      await snapshotShelf.suspend(id, this.#machine);
       await this.#options.stop();
     });
   }
 
   async restore(id: string): Promise<void> {
-    const { settings, disksNow, resume } = this.#options;
+    const { disksNow, resume } = this.#options;
     const { header, file } = await this.#find(id);
     // A damaged one, or one that another version has put there, costs the running machine nothing.
     await readSnapshot(file);
-    checkHardware(header.hardware, hardwareOf(settings));
+    checkMachine(header, await this.#partsNow());
     const disks = await disksNow();
     // Looked at again when the guest is off them; but now it costs the running machine nothing.
     if (disks) checkDisks(header.disks, disks);
@@ -85,25 +92,31 @@ export class KeptSnapshots implements MachineSnapshots {
 
   async add(file: Blob): Promise<ListedSnapshot> {
     const { header } = await readSnapshot(file);
+    const parts = await this.#partsNow();
+    // In no list of this machine it would ever be seen.
+    if (machineOf(header) !== parts.machine) checkMachine(header, parts);
     const id = crypto.randomUUID();
     // A copy: a file of the user's may change or go.
     await keep(id, { header, file: new Blob([await file.arrayBuffer()], { type: file.type }) });
-    return this.#describe(id, { header, file }, undefined);
+    return this.#describe(id, { header, file }, undefined, parts);
   }
 
   /** `then` is called with the snapshot's id when it is kept, and the guest goes on afterwards. */
   #take(then: (id: string) => Promise<void>): Promise<ListedSnapshot> {
     return this.#options.whileCalm(async ({ vcpu, storage, console }) => {
+      const parts = await this.#partsNow();
       const busyWith = await vcpu.answer(vcpu.api.freeze());
       if (busyWith !== undefined) {
-        throw new SnapshotError(`The SSD is busy with ${busyWith}. Take the snapshot when that is over.`);
+        throw new SnapshotError(`The machine is busy with ${busyWith}. Take the snapshot when that is over.`);
       }
       try {
         const disks = await storage.answer(storage.api.seal());
         const state = await vcpu.answer(vcpu.api.saveState());
+        const { own } = this.#options.settings;
         const header = {
           takenAt: Date.now(),
-          hardware: hardwareOf(this.#options.settings),
+          hardware: parts,
+          ...(own && { machineName: own.name }),
           disks,
           console: base64(console),
         };
@@ -112,7 +125,7 @@ export class KeptSnapshots implements MachineSnapshots {
         const id = crypto.randomUUID();
         await keep(id, snapshot);
         await then(id);
-        return this.#describe(id, snapshot, disks);
+        return this.#describe(id, snapshot, disks, parts);
       } finally {
         // One that was ended does not answer.
         vcpu.answer(vcpu.api.thaw()).catch(() => {});
@@ -124,15 +137,29 @@ export class KeptSnapshots implements MachineSnapshots {
     id: string,
     { header, file }: KeptSnapshot,
     disks: readonly SnapshotDisk[] | undefined,
+    parts: SnapshotHeader["hardware"] | undefined,
   ): ListedSnapshot {
     let refusal: string | undefined;
     try {
-      checkHardware(header.hardware, hardwareOf(this.#options.settings));
+      if (parts) checkMachine(header, parts);
       if (disks) checkDisks(header.disks, disks);
     } catch (error) {
       refusal = error instanceof Error ? error.message : String(error);
     }
     return { id, takenAt: header.takenAt, bytes: file.size, ...(refusal !== undefined && { refusal }) };
+  }
+
+  /** The id of a machine of one's own. */
+  get #machine(): string | undefined {
+    return this.#options.settings.own?.id;
+  }
+
+  #partsNow(): Promise<SnapshotHeader["hardware"]> {
+    this.#parts ??= partsOf(this.#options.settings);
+    this.#parts.catch(() => {
+      this.#parts = undefined;
+    });
+    return this.#parts;
   }
 
   async #find(id: string): Promise<KeptSnapshot> {

@@ -1,5 +1,7 @@
 /** What a snapshot holds of a machine, taken and put back in the vCPU thread, between two stretches of guest code. */
 import type { ControllerState } from "../../devices/nvme/controller_state.ts";
+import type { SenseState } from "../v86/ide_state.ts";
+import type { InputState } from "../v86/input_devices.ts";
 import type { PciFunctionState } from "../v86/pci_function.ts";
 
 /** Plain data: it goes into a file as JSON. */
@@ -9,6 +11,9 @@ export interface MachineDevices {
   readonly nvme: { readonly controller: ControllerState; readonly pci: PciFunctionState };
   /** Of each serial port: bytes that the guest has not read yet. */
   readonly serialInput: readonly (readonly number[])[];
+  /** Of keyboard and mouse, and of the CD drive. Absent in older snapshots: nothing waited, and nothing had failed. */
+  readonly input?: InputState | undefined;
+  readonly sense?: SenseState | undefined;
 }
 
 export interface MachineStateBytes {

@@ -1,8 +1,17 @@
 import { expect, it } from "vitest";
 import type { Machine, MachineSettings } from "../api.ts";
+import type { OwnMachine } from "../own/own_machine.ts";
 import { obstacleOf } from "./obstacles.ts";
 
 const settings = { scratch: "nvme", network: "" } as MachineSettings;
+const ownMachine: OwnMachine = {
+  id: "1",
+  name: "old",
+  commandLine: "",
+  disks: [{ kind: "kept", id: "a", name: "a" }],
+  bus: "ide",
+  bootOrder: [],
+};
 const machine = {
   settings,
   readOnly: false,
@@ -13,8 +22,12 @@ const machine = {
 it("says why no snapshot can be taken", () => {
   expect(obstacleOf(machine)).toBeUndefined();
   expect(obstacleOf({ ...machine, readOnly: true })).toContain("copy of the disks");
-  const own = {} as MachineSettings["own"];
-  expect(obstacleOf({ ...machine, settings: { ...settings, own } })).toContain("machines of your own");
+  const ofOwn = (own: Partial<OwnMachine>) =>
+    obstacleOf({ ...machine, settings: { ...settings, own: { ...ownMachine, ...own } } });
+  expect(ofOwn({})).toBeUndefined();
+  expect(ofOwn({ id: undefined })).toContain("comes from a link");
+  expect(ofOwn({ bus: "virtio" })).toContain("on virtio");
+  expect(ofOwn({ bus: "virtio", disks: [] })).toBeUndefined();
   expect(obstacleOf({ ...machine, rescue: true })).toContain("rescue shell");
   for (const scratch of ["ide", "virtio-blk", "virtio-scsi"] as const) {
     expect(obstacleOf({ ...machine, settings: { ...settings, scratch } })).toContain(scratch);

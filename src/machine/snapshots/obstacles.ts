@@ -7,7 +7,13 @@ export function obstacleOf({
   rescue,
   faults,
 }: Pick<Machine, "settings" | "readOnly" | "rescue" | "faults">): string | undefined {
-  if (settings.own) return "Snapshots cover the built-in machine alone, not machines of your own.";
+  const { own } = settings;
+  if (own && own.id === undefined) {
+    return "This machine comes from a link, and nothing of it is kept: make one of your own with its images (Machines…) to take snapshots of it.";
+  }
+  if (own?.bus === "virtio" && own.disks.length > 0) {
+    return "Snapshots do not cover disks on virtio: have this machine's disks hang on NVMe or IDE (Machines…).";
+  }
   if (readOnly) {
     return "This machine works on a copy of the disks, which is dropped in the end: a snapshot of it would have no disks to go back to.";
   }

@@ -3,11 +3,11 @@ import { answered } from "../answered.ts";
 import type { MachineSettings } from "../api.ts";
 import type { ImageStore } from "../images.ts";
 import { fromBase64 } from "./base64.ts";
-import { hardwareOf } from "./hardware.ts";
+import { partsOf } from "./hardware.ts";
 import type { Resumption } from "./late_snapshots.ts";
 import type { MachineStateBytes } from "./machine_state.ts";
 import { asFilled } from "./shipped_snapshot.ts";
-import { checkDisks, checkHardware, readSnapshot, type SnapshotDisk } from "./snapshot_file.ts";
+import { checkDisks, checkMachine, readSnapshot, type SnapshotDisk } from "./snapshot_file.ts";
 import { wakeCommand } from "./wake_guest.ts";
 
 /** A snapshot that fits the machine and its disks. */
@@ -34,7 +34,7 @@ export async function loadFitting(
 ): Promise<FittingSnapshot | undefined> {
   try {
     const { header, state } = await readSnapshot(file);
-    checkHardware(header.hardware, hardwareOf(settings));
+    checkMachine(header, await partsOf(settings));
     checkDisks(header.disks, await disks());
     const console = fromBase64(header.console);
     return { state, console, isOptional, isShipped: false, isDiskToBeFilled: false };

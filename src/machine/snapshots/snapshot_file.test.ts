@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { MachineStateBytes } from "./machine_state.ts";
 import {
   checkDisks,
-  checkHardware,
+  checkMachine,
   readHeader,
   readSnapshot,
   type SnapshotDisk,
@@ -106,8 +106,9 @@ describe("the disks of a snapshot", () => {
   it.each([
     [[{ ...disk, generation: "beef" }], "disk “system” has been written to since it was taken"],
     [[], "disk “system” is not in the machine now"],
-    [[{ ...disk, capacityBytes: 1 << 31 }], "has another size, block size or namespace id now"],
-    [[{ ...disk, nsid: 3 }], "has another size, block size or namespace id now"],
+    [[{ ...disk, capacityBytes: 1 << 31 }], "has another size, block size or place in the machine now"],
+    [[{ ...disk, nsid: 3 }], "has another size, block size or place in the machine now"],
+    [[{ ...disk, nsid: undefined, on: "ide 0" }], "has another size, block size or place in the machine now"],
     [[disk, { ...disk, id: "data", name: "data" }], "disk “data” was not in the machine when it was taken"],
   ])("do not fit any more: %#", (now, sentence) => {
     expect(() => checkDisks([disk], now)).toThrow(sentence);
@@ -115,6 +116,28 @@ describe("the disks of a snapshot", () => {
 });
 
 it("a machine of other settings does not fit, and the sentence names them", () => {
-  expect(() => checkHardware(hardware, { ...hardware })).not.toThrow();
-  expect(() => checkHardware(hardware, { ...hardware, memory: 512 })).toThrow("(memory=256, not 512)");
+  expect(() => checkMachine({ hardware }, { ...hardware })).not.toThrow();
+  expect(() => checkMachine({ hardware }, { ...hardware, memory: 512 })).toThrow("(memory=256, not 512)");
+});
+
+describe("the snapshot of a machine of one's own", () => {
+  const own = { ...hardware, machine: "a1", bus: "ide", cdrom: "2048 bytes, 01" };
+  const header = { hardware: own, machineName: "old" };
+
+  it("fits that machine alone, whatever else is the same", () => {
+    expect(() => checkMachine(header, { ...own })).not.toThrow();
+    expect(() => checkMachine(header, { ...own, machine: "b2" })).toThrow("is of machine “old”");
+    expect(() => checkMachine(header, hardware)).toThrow("is of machine “old”");
+    expect(() => checkMachine({ hardware }, own)).toThrow("is of the built-in machine");
+    const { machineName: _, ...nameless } = header;
+    expect(() => checkMachine(nameless, hardware)).toThrow("is of another machine");
+  });
+
+  it.each([
+    [{ bus: "nvme" }, "(bus=ide, not nvme)"],
+    [{ cdrom: "2048 bytes, 02" }, "(cdrom=2048 bytes, 01, not 2048 bytes, 02)"],
+    [{ floppy: "1474560 bytes, 03" }, "(floppy=–, not 1474560 bytes, 03)"],
+  ])("is refused when the machine was changed: %o", (change, sentence) => {
+    expect(() => checkMachine(header, { ...own, ...change })).toThrow(sentence);
+  });
 });

@@ -25,8 +25,10 @@ const MAX_HEADER_BYTES = 1 << 20;
 export interface SnapshotDisk {
   readonly id: string;
   readonly name: string;
-  /** Where it was: a namespace id. */
-  readonly nsid: number;
+  /** Where it was: a namespace id, … */
+  readonly nsid?: number | undefined;
+  /** … or another device. */
+  readonly on?: string | undefined;
   readonly nguid: string;
   readonly lbaBytes: number;
   readonly capacityBytes: number;
@@ -38,8 +40,13 @@ export interface SnapshotHeader {
   readonly versions: typeof versions;
   /** Milliseconds since 1970. */
   readonly takenAt: number;
-  /** What the machine is made of, by the names of its settings. */
+  /**
+   * What the machine is made of, by the names of its settings. `machine` is the id of a machine of one's own; of the built-in
+   * one there is none.
+   */
   readonly hardware: Readonly<Record<string, string | number>>;
+  /** What people call a machine of one's own. */
+  readonly machineName?: string | undefined;
   readonly disks: readonly SnapshotDisk[];
   /** The end of what the console showed, in base64. */
   readonly console: string;
@@ -92,7 +99,8 @@ async function readFront(file: Blob): Promise<{ readonly header: SnapshotHeader;
       // Said below.
     }
   }
-  if (!header?.versions || !Array.isArray(header.disks)) throw new SnapshotError(DAMAGED);
+  if (!header?.versions || !Array.isArray(header.disks) || typeof header.hardware !== "object")
+    throw new SnapshotError(DAMAGED);
   checkVersions(header.versions);
   return { header, bodyAt: HEADER_AT + length };
 }
@@ -153,7 +161,7 @@ async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 export function checkDisks(then: readonly SnapshotDisk[], now: readonly SnapshotDisk[]): void {
   const because = (name: string, what: string) =>
     new SnapshotError(
-      `The snapshot cannot be restored: disk “${name}” ${what}. What Linux had in memory then does not fit the disk of now, and would destroy it. Boot instead: nothing that was flushed is lost.`,
+      `The snapshot cannot be restored: disk “${name}” ${what}. What the guest had in memory then does not fit the disk of now, and would destroy it. Boot instead: nothing that was flushed is lost.`,
     );
   for (const disk of then) {
     const found = now.find(({ id }) => id === disk.id);
@@ -162,23 +170,47 @@ export function checkDisks(then: readonly SnapshotDisk[], now: readonly Snapshot
       throw because(disk.name, "has been written to since it was taken");
     if (
       found.nsid !== disk.nsid ||
+      found.on !== disk.on ||
       found.nguid !== disk.nguid ||
       found.lbaBytes !== disk.lbaBytes ||
       found.capacityBytes !== disk.capacityBytes
     )
-      throw because(disk.name, "has another size, block size or namespace id now");
+      throw because(disk.name, "has another size, block size or place in the machine now");
   }
   const added = now.find(({ id }) => !then.some(disk => disk.id === id));
   if (added) throw because(added.name, "was not in the machine when it was taken");
 }
 
-/** Throws SnapshotError when the machine is not made of the same parts. */
-export function checkHardware(then: SnapshotHeader["hardware"], now: SnapshotHeader["hardware"]): void {
+/** Whose snapshot is it? Undefined for the built-in machine's. */
+export const machineOf = ({ hardware }: Pick<SnapshotHeader, "hardware">): string | number | undefined =>
+  hardware.machine;
+
+/** Throws SnapshotError when it is another machine, or is not made of the same parts. */
+export function checkMachine(
+  header: Pick<SnapshotHeader, "hardware" | "machineName">,
+  now: SnapshotHeader["hardware"],
+): void {
+  if (machineOf(header) !== now.machine) {
+    const { machineName } = header;
+    const whose =
+      machineOf(header) === undefined
+        ? "the built-in machine"
+        : machineName === undefined
+          ? "another machine"
+          : `machine “${machineName}”`;
+    throw new SnapshotError(`The snapshot is of ${whose}: it goes on there, and nowhere else.`);
+  }
+  checkHardware(header.hardware, now);
+}
+
+function checkHardware(then: SnapshotHeader["hardware"], now: SnapshotHeader["hardware"]): void {
   const names = [...new Set([...Object.keys(then), ...Object.keys(now)])];
   const other = names.filter(name => then[name] !== now[name]);
   if (other.length === 0) return;
   const list = other.map(name => `${name}=${then[name] ?? "–"}, not ${now[name] ?? "–"}`).join("; ");
   throw new SnapshotError(
-    `The snapshot is of a machine with other settings (${list}). Choose those in the settings, then restore it.`,
+    now.machine === undefined
+      ? `The snapshot is of a machine with other settings (${list}). Choose those in the settings, then restore it.`
+      : `The machine was changed since the snapshot was taken (${list}). Change it back (Machines…), then restore it; or boot.`,
   );
 }

@@ -1,5 +1,5 @@
-import { createStore, del, entries, get, set } from "idb-keyval";
-import type { SnapshotHeader } from "./snapshot_file.ts";
+import { createStore, del, delMany, entries, get, set } from "idb-keyval";
+import { machineOf, type SnapshotHeader } from "./snapshot_file.ts";
 
 /** A snapshot as it is kept in this browser. */
 export interface KeptSnapshot {
@@ -8,8 +8,9 @@ export interface KeptSnapshot {
 }
 
 const store = createStore("doorbell-snapshots", "snapshots");
-/** Under this key: the id of the snapshot with which the machine was switched off. */
-const SUSPENDED = "suspended";
+/** Under this key: the id of the snapshot with which a machine was switched off. Each of one's own has its own, by its id. */
+const suspendedKey = (machine: string | undefined): string =>
+  machine === undefined ? "suspended" : `suspended ${machine}`;
 
 /** The snapshots that are kept in this browser, in IndexedDB, by id. */
 export const snapshotShelf = {
@@ -24,13 +25,21 @@ export const snapshotShelf = {
   remove: (id: string): Promise<void> => del(id, store),
 
   /** The machine is switched off with this snapshot, which takes the place of the one before. */
-  async suspend(id: string): Promise<void> {
-    const before = await get<string>(SUSPENDED, store);
-    await set(SUSPENDED, id, store);
+  async suspend(id: string, machine: string | undefined): Promise<void> {
+    const before = await get<string>(suspendedKey(machine), store);
+    await set(suspendedKey(machine), id, store);
     if (before !== undefined && before !== id) await del(before, store);
   },
-  async suspended(): Promise<KeptSnapshot | undefined> {
-    const id = await get<string>(SUSPENDED, store);
+  async suspended(machine: string | undefined): Promise<KeptSnapshot | undefined> {
+    const id = await get<string>(suspendedKey(machine), store);
     return id === undefined ? undefined : await get<KeptSnapshot>(id, store);
+  },
+
+  /** A machine of one's own is deleted. */
+  async removeOf(machine: string): Promise<void> {
+    const ids = (await this.list()).flatMap(([id, { header }]) =>
+      machineOf(header) === machine ? [id] : [],
+    );
+    await delMany([...ids, suspendedKey(machine)], store);
   },
 };

@@ -15,6 +15,7 @@ export class DiskBuffer implements V86Buffer {
   #bounce = new IoVector(new Uint8Array(FIRST_BOUNCE_BYTES), 1);
   /** The end of what has to wait; undefined when nothing does. */
   #waiting: Promise<void> | undefined;
+  #flushes = 0;
   /** The first write that could not be done since the last flush. */
   #writeError: unknown;
   /** Told of a read that could not be done; its `done` is never called then. */
@@ -76,11 +77,23 @@ export class DiskBuffer implements V86Buffer {
 
   /** Resolves when all that was written before is durable; rejects if some of it will not be. */
   async flush(): Promise<void> {
-    while (this.#waiting) await this.#waiting;
-    const error = this.#writeError;
-    this.#writeError = undefined;
-    await this.#disk.flush();
-    if (error !== undefined) throw error;
+    this.#flushes++;
+    try {
+      while (this.#waiting) await this.#waiting;
+      const error = this.#writeError;
+      this.#writeError = undefined;
+      await this.#disk.flush();
+      if (error !== undefined) throw error;
+    } finally {
+      this.#flushes--;
+    }
+  }
+
+  /** What is not done yet, or was not told to the guest yet, as the end of "it is busy with …". */
+  get busyWith(): string | undefined {
+    if (this.#waiting) return "a transfer of an IDE disk";
+    if (this.#flushes > 0) return "a flush of an IDE disk";
+    return this.#writeError === undefined ? undefined : "a write to an IDE disk that could not be saved";
   }
 
   get_buffer(done: (buffer?: ArrayBuffer) => void): void {

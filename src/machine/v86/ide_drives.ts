@@ -21,10 +21,7 @@ const UNRECOVERED_READ_ERROR = 0x11;
  * changed; of drives that hold media of other kinds nothing changes.
  */
 export function completeIdeDrives(emulator: V86Emulator, { cdrom }: Media): void {
-  const { ide } = emulator.v86.cpu.devices;
-  const drives = [ide.primary, ide.secondary].flatMap(channel =>
-    channel ? [channel.master, channel.slave] : [],
-  );
+  const drives = ideDrives(emulator);
   for (const drive of drives) {
     if (drive.buffer instanceof DiskBuffer) drive.buffer.onReadError = () => failRead(drive);
   }
@@ -32,6 +29,11 @@ export function completeIdeDrives(emulator: V86Emulator, { cdrom }: Media): void
   if (cdrom instanceof ImageBuffer && cd) cdrom.onReadError = () => failCdRead(cd);
   const [any] = drives;
   if (any) completeClass(Object.getPrototypeOf(any) as V86IdeDrive);
+}
+
+export function ideDrives(emulator: V86Emulator): readonly V86IdeDrive[] {
+  const { ide } = emulator.v86.cpu.devices;
+  return [ide.primary, ide.secondary].flatMap(channel => (channel ? [channel.master, channel.slave] : []));
 }
 
 const completed = new WeakSet<object>();

@@ -18,7 +18,9 @@ import { bootableCd } from "../testing/bootable_cd.ts";
 import { DiskBuffer } from "./disk_buffer.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import { menuFiles } from "./firmware_files.ts";
+import { ideBusyWith } from "./ide_state.ts";
 import { ImageBuffer } from "./image_buffer.ts";
+import type { InputState } from "./input_devices.ts";
 import type { Media } from "./media.ts";
 
 const IMAGES = fileURLToPath(new URL("../../../public/images/", import.meta.url));
@@ -39,7 +41,14 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     (emulator?.v86 as unknown as { destroy?(): Promise<void> })?.destroy?.();
   });
 
-  async function start(media: Media): Promise<void> {
+  async function stop(): Promise<Emulator> {
+    clearInterval(pump);
+    if (!emulator) throw new Error("It was not started");
+    await emulator.v86.stop();
+    return emulator;
+  }
+
+  async function start(media: Media, resumed?: { state: ArrayBuffer; input: InputState }): Promise<void> {
     const port = {
       onmessage: null as ((event: { data: ScreenRequest }) => void) | null,
       postMessage(sent: ScreenUpdate) {
@@ -65,6 +74,10 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     const { screen, v86 } = emulator;
     request = data => port.onmessage?.({ data });
     request({ kind: "watch" });
+    if (resumed) {
+      await v86.restore_state(resumed.state);
+      screen.input.restore(resumed.input);
+    }
     pump = setInterval(() => screen.pump(true), 5);
     void v86.run();
   }
@@ -97,6 +110,44 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     type(W, K, R, F);
     await shows(/> =k=kF0/);
     expect(stored.get(0)?.[512]).toBe("k".charCodeAt(0));
+  });
+
+  it("goes on from what was saved: screen, keyboard, and the disk that is read and written", async () => {
+    const stored: MemoryStore = new Map();
+    const boot = new Uint8Array(4096);
+    boot.set(bootSector("Hello again"));
+    stored.set(0, boot);
+    const media = async (): Promise<Media> => {
+      const cache = await BlockCache.open(new MemoryBackend(4096, 1024, stored), { cacheBytes: 1 << 20 });
+      return { ideDisks: [new DiskBuffer(cache, 4 << 20)], bootOrder: ["disk"] };
+    };
+    await start(await media());
+    await shows(/Hello again\n>/);
+    type(W, K, F);
+    await shows(/> =kF0/);
+    // The last key is one that the guest has not read when it is saved.
+    const saved = await stop();
+    expect(ideBusyWith(saved.v86)).toBeUndefined();
+    saved.screen.input.receive({ kind: "keys", groups: [T, R] });
+    const [state, input] = [await saved.v86.save_state(), saved.screen.input.save()];
+    expect(input.keyboard).toEqual(T);
+    update = undefined;
+
+    await start(await media(), { state, input });
+    // The keys that waited: the screen is cleared (t), and the sector is read from the disk (r).
+    await shows(/^=k$/m);
+    type(G);
+    await expect.poll(() => [graphics?.width, graphics?.height]).toEqual([320, 200]);
+    const again = await stop();
+    const graphical = { state: await again.v86.save_state(), input: again.screen.input.save() };
+    graphics = undefined;
+    await start(await media(), graphical);
+    await expect
+      .poll(() => new Set(graphics && new Uint32Array(graphics.pixels.buffer)).size)
+      .toBeGreaterThan(200);
+    type(T, W, R, F);
+    await shows(/^=rF0/m);
+    expect(stored.get(0)?.[512]).toBe("r".charCodeAt(0));
   });
 
   it("boots a CD", async () => {

@@ -30,7 +30,7 @@ export class Screen {
   readonly #emulator: V86Emulator;
   readonly #port: MessagePort | undefined;
   readonly #text = new TextScreen();
-  readonly #input: InputDevices;
+  readonly input: InputDevices;
   #frame = new ScreenFrame(1, 1);
   #graphical = false;
   #watched = false;
@@ -43,7 +43,7 @@ export class Screen {
   constructor(emulator: V86Emulator, port: MessagePort | undefined) {
     this.#emulator = emulator;
     this.#port = port;
-    this.#input = new InputDevices(emulator);
+    this.input = new InputDevices(emulator);
     const { vga } = emulator.v86.cpu.devices;
     vga.screen = this.#adapter();
     const setSize = vga.set_size_graphical.bind(vga);
@@ -53,7 +53,7 @@ export class Screen {
 
   /** To be called every few milliseconds while the guest runs, and when it becomes idle. */
   pump(idle: boolean): void {
-    this.#input.pump();
+    this.input.pump();
     const wait = this.#lastLook + FRAME_MS - performance.now();
     if (wait <= 0) this.#look();
     else if (idle) this.#lookIn(wait);
@@ -110,7 +110,7 @@ export class Screen {
         this.#lookIn(Math.max(0, this.#lastLook + FRAME_MS - performance.now()));
         return;
       default:
-        this.#input.receive(request);
+        this.input.receive(request);
     }
   }
 

@@ -95,6 +95,10 @@ describe.skipIf(!present)("the v86 that package.json pins", () => {
     "v86.cpu.devices.vga.screen_fill_buffer",
     "v86.cpu.devices.vga.screen.put_char",
     "v86.cpu.devices.ps2.kbd_buffer.length",
+    "v86.cpu.devices.ps2.mouse_buffer.length",
+    "v86.cpu.devices.ps2.next_byte_is_ready",
+    "v86.cpu.devices.ide.secondary.master.in_progress_io_ids",
+    "v86.cpu.devices.ide.secondary.master.atapi_sense_key",
     "v86.cpu",
   ])("is refused, with a sentence that names it, without %s", path => {
     const name = path

@@ -110,6 +110,11 @@ export interface V86IdeDrive {
   current_command: number;
   status_reg: number;
   error_reg: number;
+  /** Reads that are under way. */
+  readonly in_progress_io_ids: { readonly size: number };
+  /** What REQUEST SENSE will tell; v86 does not save it. */
+  atapi_sense_key: number;
+  atapi_add_sense: number;
   ata_command(command: number): void;
   create_identify_packet(): void;
   atapi_check_condition_response(senseKey: number, additionalSense: number): void;
@@ -122,10 +127,20 @@ interface V86IdeChannel {
   readonly slave: V86IdeDrive;
 }
 
+export interface V86ByteQueue {
+  readonly length: number;
+  push(byte: number): void;
+  shift(): number;
+}
+
 /** Keyboard and mouse. */
 export interface V86Ps2 {
-  /** Bytes that the guest has not read yet. */
-  readonly kbd_buffer: { readonly length: number };
+  /** Bytes that the guest has not read yet; v86 does not save them. */
+  readonly kbd_buffer: V86ByteQueue;
+  readonly mouse_buffer: V86ByteQueue;
+  /** The guest was told of the next one, and whether it is the mouse's. */
+  next_byte_is_ready: boolean;
+  next_byte_is_aux: boolean;
 }
 
 /**
@@ -338,6 +353,16 @@ function checkConsole(emulator: V86Emulator, check: (present: boolean, name: str
   for (const name of functionsOfIdeDrives) {
     check(typeof ide?.secondary?.master?.[name] === "function", `cpu.devices.ide.secondary.master.${name}`);
   }
-  check(typeof ps2?.kbd_buffer?.length === "number", "cpu.devices.ps2.kbd_buffer.length");
+  const cd = ide?.secondary?.master;
+  check(
+    typeof cd?.in_progress_io_ids?.size === "number",
+    "cpu.devices.ide.secondary.master.in_progress_io_ids",
+  );
+  for (const name of ["atapi_sense_key", "atapi_add_sense"] as const)
+    check(typeof cd?.[name] === "number", `cpu.devices.ide.secondary.master.${name}`);
+  for (const name of ["kbd_buffer", "mouse_buffer"] as const)
+    check(typeof ps2?.[name]?.length === "number", `cpu.devices.ps2.${name}.length`);
+  for (const name of ["next_byte_is_ready", "next_byte_is_aux"] as const)
+    check(typeof ps2?.[name] === "boolean", `cpu.devices.ps2.${name}`);
   check(typeof emulator.bus?.send === "function", "emulator.bus.send");
 }
