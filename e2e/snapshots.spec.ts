@@ -109,6 +109,13 @@ test("a machine goes on in another serving mode, by messages and by the pin", as
   const page = await persistent.open();
   await booted(page);
   await exec(page, "echo msix > /run/note; echo kept > /root/kept; sync");
+  // A disk that is kept in files.
+  await page.evaluate(async () => {
+    const { catalogue } = window.doorbell as Automation;
+    await catalogue.create({ name: "in files", capacityBytes: 32 << 20, kind: "opfs" });
+    await catalogue.attach("in files");
+  });
+  await exec(page, "mkfs.ext4 -q -E lazy_itable_init=0 /dev/nvme0n3 && mount /dev/nvme0n3 /mnt");
   const suspend = () => page.evaluate(() => (window.doorbell as Automation).snapshots.suspend());
   const goOn = async (query: string, note: string) => {
     await suspend();
@@ -124,8 +131,23 @@ test("a machine goes on in another serving mode, by messages and by the pin", as
   };
   await goOn("/?serving=mmio", "msix");
   await goOn("/?serving=mainloop", "msix");
+  await exec(page, "echo in files > /mnt/file; sync");
   await goOn("/?serving=iothread", "msix");
+  await quietFileSystem(page);
+  const { id } = await page.evaluate(() => (window.doorbell as Automation).snapshots.take());
+  await exec(page, "echo newer > /mnt/file; sync /mnt/file");
+  const said = await page.evaluate(
+    id =>
+      (window.doorbell as Automation).snapshots.restore(id).then(
+        () => "",
+        (error: Error) => error.message,
+      ),
+    id,
+  );
+  expect(said).toContain("disk “in files” has been written to since it was taken");
+  await exec(page, "grep -q newer /mnt/file && umount /mnt && e2fsck -fn /dev/nvme0n3");
   await expectCleanKernelLog(page);
+  await page.evaluate(() => (window.doorbell as Automation).catalogue.detach("in files"));
 
   await page.goto("/?interrupts=intx&serving=mainloop&start=boot");
   await booted(page);

@@ -325,7 +325,7 @@ async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): P
   const generation = await disk.seal();
   if (generation === undefined) {
     throw new Error(
-      `Disk “${name}” is not kept in IndexedDB, and snapshots do not cover others: they could not tell whether it was written to since. Take it out of the machine first.`,
+      `Disk “${name}” is an image on a server or in memory, and snapshots do not cover those: they could not tell whether it was written to since. Take it out of the machine first.`,
     );
   }
   const { lbaBytes } = disk.describe();

@@ -16,6 +16,8 @@ export interface DiskMetadata {
   readonly seededSha256?: string | undefined;
   /** Set while an image is being written: what is on the disk then is worthless. */
   readonly seedingSha256?: string | undefined;
+  /** Drawn by whoever opens the disk and changes it, before the first change: a part of what `seal` says (OPFS). */
+  readonly writer?: string | undefined;
 }
 
 /** What is recorded about seeding. */
@@ -39,7 +41,7 @@ export interface DiskStore extends BlockBackend {
 
   /**
    * Durably replaces what is recorded about seeding. With `generation` that is the name of what is on the disk from then on, as if
-   * it was sealed by it (where generations are kept). Rejects with StorageError.
+   * it was sealed by it (in IndexedDB). Rejects with StorageError.
    */
   recordSeed(seed: SeedRecord, generation?: string): Promise<void>;
 

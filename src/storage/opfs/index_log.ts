@@ -135,6 +135,15 @@ export class IndexLog {
     } catch {}
   }
 
+  /**
+   * Names what the log says: the same as long as nothing is appended, and another one after that, durably so in the same write.
+   * Throws when it cannot be told what a failed write has left.
+   */
+  position(): string {
+    this.repair();
+    return `${this.#generation}.${this.#number}`;
+  }
+
   /** Undoes what a failed write may have left. Throws when that fails; then nothing may be written yet. */
   repair(): void {
     if (this.#otherUnsure) {

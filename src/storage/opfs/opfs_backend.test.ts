@@ -110,6 +110,16 @@ describe("OpfsBackend in a crash", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 4 }), async lives => {
         let contents: Uint8Array<ArrayBuffer>[] = [];
+        /** What each name of a content stands for, over all lives: one thing for ever. */
+        const named = new Map<string, State>();
+        const expectName = async (disk: OpfsBackend, state: State) => {
+          const name = await disk.seal().catch(error => {
+            expect(error).toBeInstanceOf(StorageError);
+          });
+          if (name === undefined) return;
+          expect(named.get(name) ?? state).toEqual(state);
+          named.set(name, state);
+        };
         let allowed: State[] = [{ chunks: new Map(), chunkCount: SMALL_COUNT, seed: undefined }];
         for (const { steps, crashAt, failures, bits } of lives) {
           let operations = 0;
@@ -126,6 +136,7 @@ describe("OpfsBackend in a crash", () => {
             const found = await stateOf(disk);
             expect(allowed).toContainEqual(found);
             allowed = [found];
+            await expectName(disk, found);
             for (const step of steps) {
               const [sure, ...unsure] = allowed;
               const next = after(sure, step);
@@ -139,12 +150,16 @@ describe("OpfsBackend in a crash", () => {
                 allowed = [sure, ...unsure, next];
               }
               if (crashed) break;
+              await expectName(disk, allowed[0]);
+              if (crashed) break;
             }
           }
           contents = files.all.map((file: CrashingFile) => file.afterCrash(decider(bits)));
         }
         const last = OpfsBackend.openFiles("test", crashingFiles(undefined, contents), small);
-        expect(allowed).toContainEqual(await stateOf(last));
+        const found = await stateOf(last);
+        expect(allowed).toContainEqual(found);
+        await expectName(last, found);
       }),
       { numRuns: Number(process.env.CRASH_RUNS ?? 300) },
     );
@@ -187,6 +202,39 @@ describe("OpfsBackend", () => {
     await disk.commit(chunks.map(chunk => ({ chunk, data: undefined })));
     expect(files.data.getSize()).toBe(0);
     await disk.close();
+  });
+
+  it("names its content: the same until something is changed, also when it is opened again", async () => {
+    let { files, disk } = open();
+    const reopen = async () => {
+      await disk.close();
+      ({ files, disk } = open(contentsOf(files)));
+    };
+    const names = [await disk.seal()];
+    const changes: readonly (() => Promise<void>)[] = [
+      () => disk.commit([{ chunk: 1, data: filled(1) }]),
+      () => disk.commit([{ chunk: 1, data: filled(1) }]),
+      () => disk.commit([{ chunk: 1, data: undefined }]),
+      () => disk.setLbaBytes(4096),
+      () => disk.grow((SMALL_COUNT + 1) * CHUNK_BYTES),
+      () => disk.recordSeed({ seededSha256: "abc" }),
+      async () => {
+        // Until the log is written anew.
+        for (let i = 0; i < 5000; i++) await disk.commit([{ chunk: 2, data: filled(i) }]);
+      },
+    ];
+    for (const change of changes) {
+      await change();
+      names.push(await disk.seal());
+      expect(await disk.seal()).toBe(names.at(-1));
+      await reopen();
+      expect(await disk.seal()).toBe(names.at(-1));
+    }
+    expect(new Set(names).size).toBe(names.length);
+    // Two copies of the same files, to each of which the same is written.
+    const copies = [open(contentsOf(files)).disk, open(contentsOf(files)).disk];
+    for (const copy of copies) await copy.commit([{ chunk: 3, data: filled(3) }]);
+    expect(await copies[0].seal()).not.toBe(await copies[1].seal());
   });
 
   it("keeps its log short", async () => {

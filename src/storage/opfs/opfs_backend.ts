@@ -47,6 +47,8 @@ export class OpfsBackend implements DiskStore, DirectReads {
   readonly #map: SlotMap;
   #metadata: DiskMetadata;
   #open = true;
+  /** It was recorded that this session changes the disk. */
+  #writes = false;
 
   private constructor(name: string, files: DiskFiles, log: IndexLog, records: readonly IndexRecord[]) {
     this.#name = name;
@@ -124,18 +126,27 @@ export class OpfsBackend implements DiskStore, DirectReads {
     if (changes.length > 0) this.#use("Writing to", () => this.#commit(changes));
   }
 
+  /**
+   * Where the log ends, with who has written to it last: each commit is a record of the log, so that the name changes with the content in
+   * one durable step, and whatever version of Doorbell writes. The writer tells two copies of a profile apart that have gone
+   * different ways.
+   */
+  readonly seal = async (): Promise<string> => {
+    this.#checkOpen();
+    return this.#use("Flushing", () => `${this.#metadata.writer ?? "new"}.${this.#log.position()}`);
+  };
+
   async recordSeed(seed: SeedRecord): Promise<void> {
-    const { seededSha256, seedingSha256, ...geometry } = this.#metadata;
-    this.#describe({ ...geometry, ...seed });
+    this.#describe({ seededSha256: undefined, seedingSha256: undefined, ...seed });
   }
 
   async setLbaBytes(lbaBytes: LbaBytes): Promise<void> {
-    this.#describe({ ...this.#metadata, lbaBytes });
+    this.#describe({ lbaBytes });
   }
 
   async grow(capacityBytes: number): Promise<void> {
     const metadata = grownMetadata(this.#metadata, capacityBytes);
-    this.#describe(metadata);
+    this.#describe({ chunkCount: metadata.chunkCount });
     this.#map.grow(metadata.chunkCount);
   }
 
@@ -167,6 +178,7 @@ export class OpfsBackend implements DiskStore, DirectReads {
     const { data: file } = this.#files;
     // First: what a failed commit may have left in the log could name slots that are written now.
     this.#log.repair();
+    this.#beginToWrite();
     if (this.#log.isLong) this.#writeLogAnew();
     const slots = this.#map.free(changes.filter(({ data }) => data).length);
     const entries = new Uint32Array(2 * changes.length);
@@ -182,10 +194,22 @@ export class OpfsBackend implements DiskStore, DirectReads {
     this.#trim(SPARE_SLOTS);
   }
 
-  #describe(metadata: DiskMetadata): void {
+  #describe(change: Partial<DiskMetadata>): void {
     this.#checkOpen();
-    this.#use("Recording the state of", () => this.#log.append(metadataRecord(metadata)));
+    this.#use("Recording the state of", () => {
+      this.#beginToWrite();
+      const metadata = { ...this.#metadata, ...change };
+      this.#log.append(metadataRecord(metadata));
+      this.#metadata = metadata;
+    });
+  }
+
+  #beginToWrite(): void {
+    if (this.#writes) return;
+    const metadata = { ...this.#metadata, writer: crypto.randomUUID() };
+    this.#log.append(metadataRecord(metadata));
     this.#metadata = metadata;
+    this.#writes = true;
   }
 
   #writeLogAnew(): void {
