@@ -61,7 +61,7 @@ test("the timing view counts each command, and its trace nests", async ({ persis
       expect(lines).toHaveLength(shown);
     }).toPass({ timeout: 20_000 });
     expect(head).toBe(
-      "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us",
+      "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us,storage_us,interrupt_us,seen_us",
     );
     const reads = lines
       .map(line => line.split(","))

@@ -64,6 +64,8 @@ async function namespacesOf(catalogue: DiskCatalogue): Promise<readonly SavedNam
 export async function aboutOf(watched: Watched, lost: number): Promise<TraceAbout> {
   if (watched.about) return watched.about;
   const { serving, shadowDoorbells, interrupts } = watched.settings;
+  watched.observation?.queues.refresh();
+  const namespaces = await watched.namespaces();
   const queues = (watched.observation?.queues.queuePairs() ?? []).flatMap(({ qid, sq, cq }) =>
     cq ? [{ qid, entries: sq.entries, cqid: cq.id, cqEntries: cq.entries }] : [],
   );
@@ -75,6 +77,6 @@ export async function aboutOf(watched: Watched, lost: number): Promise<TraceAbou
     browser: navigator.userAgent.slice(0, 500),
     lost,
     queues,
-    namespaces: await watched.namespaces(),
+    namespaces,
   };
 }

@@ -23,6 +23,8 @@ const TIMES_EXITS = 0;
 const OBSERVED = 1;
 /** Goes up when threads that stand still are to go on. */
 const STALLS_CUT = 2;
+/** Goes up when the vCPU thread is to publish what only it knows of its queues. */
+const LOOKS = 3;
 
 export class MachineSignals {
   readonly buffer: SharedArrayBuffer;
@@ -48,7 +50,7 @@ export class MachineSignals {
     const Notifier = isShared(buffer) ? EventNotifier : LocalEventNotifier;
     this.serverNotifier = new Notifier(buffer, SERVER_NOTIFIER_START);
     this.vcpuNotifier = new Notifier(buffer, VCPU_NOTIFIER_START);
-    this.#settings = new Int32Array(buffer, SETTINGS_START, 3);
+    this.#settings = new Int32Array(buffer, SETTINGS_START, 4);
     this.pace = new Pace(buffer, PACE_START);
     // A plain load: it is asked on each event, and a record more or less does not matter.
     const isObserved = () => this.#settings[OBSERVED] !== 0;
@@ -72,8 +74,18 @@ export class MachineSignals {
 
   set observed(on: boolean) {
     Atomics.store(this.#settings, OBSERVED, on ? 1 : 0);
-    // A halted guest's queues are published at its next safe point: now.
-    if (on) this.vcpuNotifier.set();
+    if (on) this.look();
+  }
+
+  /** Number of the latest look(). A plain load: it is asked at each safe point, and one later does as well. */
+  get looks(): number {
+    return this.#settings[LOOKS];
+  }
+
+  /** Somebody is about to look at the queues: the vCPU thread publishes them at its next safe point, a halted guest's now. */
+  look(): void {
+    Atomics.add(this.#settings, LOOKS, 1);
+    this.vcpuNotifier.set();
   }
 
   /** Holds the calling thread up for so many milliseconds (fault injection), or until cutStalls(). */

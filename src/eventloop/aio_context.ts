@@ -24,7 +24,7 @@ export interface AioHandler {
 export interface AioContextOptions {
   readonly notifier: EventNotifier;
   readonly turn: EventLoopTurn;
-  /** A clock in milliseconds; performance.now in a browser. */
+  /** A clock in milliseconds: performance.now, or in a test without a trace another one. */
   readonly now: () => number;
   readonly counters: Int32Array;
   /** Where changes of state are recorded. */
@@ -93,6 +93,7 @@ export class AioContext {
     let lastTurn = now();
     let idleSince = -1;
     let progress = false;
+    let found = false;
     while (this.#running) {
       const start = now();
       // Storage that was started needs the event loop at once. Without it a thread that is kept busy, were it by a
@@ -101,20 +102,23 @@ export class AioContext {
         await turn();
         lastTurn = now();
       }
-      notifier.testAndClear();
+      if (notifier.testAndClear() || found) this.#setState(IothreadState.busy, start);
+      found = false;
       progress = this.#ready();
       if (progress) {
         idleSince = -1;
-        this.#setState(IothreadState.busy);
+        // It came without being announced; what ready() has recorded comes before this.
+        if (!this.#isBusy) this.#setState(IothreadState.busy, now());
         continue;
       }
       if (idleSince < 0) idleSince = start;
       const mayPoll = this.#pollUs > 0;
       if (mayPoll && this.#trial.next(start) && (await this.#busyWait(start))) {
         if (this.#trial.isMeasured) {
-          const found = now();
-          this.#trial.record(found, found - start);
+          const end = now();
+          this.#trial.record(end, end - start);
         }
+        found = true;
         continue;
       }
 
@@ -125,8 +129,9 @@ export class AioContext {
         this.#pollBegin();
         continue;
       }
-      this.#setState(IothreadState.sleeping);
-      if (this.#pending() || now() - idleSince >= BLOCKING_SLEEP_MS) {
+      const asleepAt = now();
+      this.#setState(IothreadState.sleeping, asleepAt);
+      if (this.#pending() || asleepAt - idleSince >= BLOCKING_SLEEP_MS) {
         await notifier.waitTurning(this.#pending() ? 1 : TURNING_SLEEP_MS);
         lastTurn = now();
       } else {
@@ -146,7 +151,7 @@ export class AioContext {
         }
       }
     }
-    this.#setState(IothreadState.stopped);
+    this.#setState(IothreadState.stopped, now());
   }
 
   #ready(): boolean {
@@ -174,7 +179,7 @@ export class AioContext {
   async #busyWait(start: number): Promise<boolean> {
     const { now, counters, turn } = this.#options;
     addCounter(counters, Counter.polls);
-    this.#setState(IothreadState.polling);
+    this.#setState(IothreadState.polling, start);
     const end = start + (this.#trial.isMeasured ? this.#pollMaxUs : this.#pollUs) / 1000;
     do {
       for (let i = 0; i < SPINS_PER_CLOCK_READ; i++) {
@@ -198,11 +203,15 @@ export class AioContext {
     }
   }
 
-  #setState(state: number): void {
+  get #isBusy(): boolean {
+    return this.#options.counters[Counter.iothreadState] === IothreadState.busy;
+  }
+
+  /** `since` is the loop's last look at the clock: another one would be most of what the record costs. */
+  #setState(state: number, since: number): void {
     const { counters, trace } = this.#options;
-    if (trace?.isOn && counters[Counter.iothreadState] !== state) {
-      trace.record(TraceKind.state, state, this.#pollUs);
-    }
+    if (counters[Counter.iothreadState] === state) return;
+    if (trace?.isOn) trace.recordAt(since, TraceKind.state, state, this.#pollUs);
     setCounter(counters, Counter.iothreadState, state);
   }
 

@@ -140,14 +140,15 @@ export class DeviceAttachment implements Attachment {
 
   async traceFile(records: readonly TraceRecord[], lost = 0): Promise<string> {
     const { serving, shadowDoorbells, interrupts } = this.#parts;
+    this.monitor.queues.refresh();
+    const namespaces = (await this.disks()).flatMap(({ nsid, lbaBytes }) =>
+      nsid === undefined ? [] : [{ nsid, lbaBytes }],
+    );
     const queues = this.monitor.queues
       .queuePairs()
       .flatMap(({ qid, sq, cq }) =>
         cq ? [{ qid, entries: sq.entries, cqid: cq.id, cqEntries: cq.entries }] : [],
       );
-    const namespaces = (await this.disks()).flatMap(({ nsid, lbaBytes }) =>
-      nsid === undefined ? [] : [{ nsid, lbaBytes }],
-    );
     return traceJson(records, {
       savedAt: new Date().toISOString(),
       serving,

@@ -26,22 +26,25 @@ describe("chromeTrace", () => {
         at(1015, TraceKind.state, IothreadState.busy),
         at(1015, TraceKind.fetched, 1, 3, 2 | (9 << 16), 1, 77),
         at(1020, TraceKind.fault, 1, 7, 2 | (9 << 16), 0, 77),
+        at(1022, TraceKind.ready, 1, 0, 9 << 16),
         at(1030, TraceKind.done, 1, 0, 9 << 16),
         at(1032, TraceKind.posted, 1, 0, 1 | (9 << 16), 0),
         at(1040, TraceKind.interrupt, 1),
+        at(1047, TraceKind.headSeen, 1, 1),
       ],
       nameOf,
     );
     const slices = traceEvents.filter(({ ph }) => ph === "X").map(({ name, ts, dur }) => [name, ts, dur]);
     expect(slices).toEqual([
       ["asleep", 0, 15],
-      ["busy", 15, 25],
+      ["busy", 15, 32],
     ]);
     const instants = traceEvents.filter(({ ph }) => ph === "i").map(({ name, ts }) => [name, ts]);
     expect(instants).toEqual([
       ["tail doorbell", 10],
       ["fault", 20],
       ["interrupt", 40],
+      ["head in the shadow buffer", 47],
     ]);
     const spans = traceEvents
       .filter(({ cat }) => cat === "command")
@@ -50,19 +53,23 @@ describe("chromeTrace", () => {
       ["b", "1:2", 10],
       ["b", "announced", 10],
       ["e", "announced", 15],
-      ["b", "served", 15],
-      ["e", "served", 30],
+      ["b", "waits for storage", 15],
+      ["e", "waits for storage", 22],
+      ["b", "data moves", 22],
+      ["e", "data moves", 30],
       ["b", "waits to be posted", 30],
       ["e", "waits to be posted", 32],
       ["b", "waits for its interrupt", 32],
       ["e", "waits for its interrupt", 40],
-      ["e", "1:2", 40],
+      ["b", "waits to be read", 40],
+      ["e", "waits to be read", 47],
+      ["e", "1:2", 47],
     ]);
   });
 
   it("nests whatever the records say", () => {
     const record = fc.record({
-      kind: fc.integer({ min: 1, max: 8 }),
+      kind: fc.integer({ min: 1, max: 12 }),
       time: fc.integer({ min: 0, max: 100_000 }),
       a: fc.integer({ min: 0, max: 3 }),
       b: fc.nat(15),

@@ -2,7 +2,7 @@
  * A trace in the Trace Event Format (JSON), which ui.perfetto.dev and chrome://tracing open: a track for the vCPU thread, one
  * for the iothread, and nested spans for each command.
  */
-import { type CommandSpan, CommandSpans } from "./command_spans.ts";
+import { type CommandSpan, CommandSpans, commandMoments } from "./command_spans.ts";
 import { IothreadState } from "./counters.ts";
 import { TraceKind, type TraceRecord } from "./trace_ring.ts";
 
@@ -70,6 +70,9 @@ export function chromeTrace(
       case TraceKind.headRung:
         instant("head doorbell", time, { queue: a, head: b });
         break;
+      case TraceKind.headSeen:
+        instant("head in the shadow buffer", time, { queue: a, head: b });
+        break;
       case TraceKind.swept:
         instant("swept", time, { queue: a, tail: b });
         break;
@@ -98,6 +101,16 @@ export function chromeTrace(
   return { traceEvents: events, displayTimeUnit: "ns" };
 }
 
+/** Names of the phases between commandMoments(). */
+const phaseNames = [
+  "announced",
+  "waits for storage",
+  "data moves",
+  "waits to be posted",
+  "waits for its interrupt",
+  "waits to be read",
+] as const;
+
 /** The command, and within it its phases: each begins where the one before ends. */
 function commandEvents(
   span: CommandSpan,
@@ -105,21 +118,18 @@ function commandEvents(
   at: (time: number) => number,
   name: string,
 ): TraceEvent[] {
-  const { qid, cid, nsid, lba, blocks, status, rungAt, fetchedAt, doneAt, postedAt, interruptAt } = span;
+  const { qid, cid, nsid, lba, blocks, status, rungAt, fetchedAt } = span;
   const common = { cat: "command", pid: PID, tid: QUEUES + qid, id: `command-${number}` };
-  const ends = [rungAt ?? fetchedAt, fetchedAt, doneAt ?? postedAt, postedAt, interruptAt ?? postedAt];
-  // Times of two threads may be a few microseconds off: phases never run backwards.
-  const times: number[] = [];
-  for (const time of ends) times.push(Math.max(at(time), times.at(-1) ?? 0));
-  const phases = ["announced", "served", "waits to be posted", "waits for its interrupt"];
+  const start = at(rungAt ?? fetchedAt);
+  const times = commandMoments(span).map(moment => start + moment);
   const events: TraceEvent[] = [
     { ...common, name, ph: "b", ts: times[0], args: { cid, nsid, lba, blocks, status } },
   ];
-  for (const [i, phase] of phases.entries()) {
+  for (const [i, phase] of phaseNames.entries()) {
     if (times[i + 1] === times[i]) continue;
     events.push({ ...common, name: phase, ph: "b", ts: times[i] });
     events.push({ ...common, name: phase, ph: "e", ts: times[i + 1] });
   }
-  events.push({ ...common, name, ph: "e", ts: times[4] });
+  events.push({ ...common, name, ph: "e", ts: times[times.length - 1] });
   return events;
 }

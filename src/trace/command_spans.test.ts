@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type CommandSpan, CommandSpans, latencyOf } from "./command_spans.ts";
+import { type CommandSpan, CommandSpans, commandMoments, latencyOf } from "./command_spans.ts";
 import { TraceKind } from "./trace_ring.ts";
 
 const at = (time: number, kind: number, a: number, b = 0, c = 0, d = 0, e = 0) => ({
@@ -39,9 +39,11 @@ describe("CommandSpans", () => {
         lba: 77,
         rungAt: 10,
         fetchedAt: 15,
+        readyAt: undefined,
         doneAt: 30,
         postedAt: 32,
         interruptAt: 40,
+        seenAt: undefined,
         status: 0,
       },
     ]);
@@ -58,6 +60,42 @@ describe("CommandSpans", () => {
     ]);
     expect(spans.map(({ rungAt }) => rungAt)).toEqual([1, undefined]);
     expect(spans.map(latencyOf)).toEqual([3, 2]);
+  });
+
+  it("knows when storage was ready, and when the driver had read the answer", () => {
+    const spans = spansOf([
+      ...[1, 2, 3].map(cid => at(cid, TraceKind.fetched, 1, cid, cid << 16)),
+      at(10, TraceKind.ready, 1, 0, 2 << 16),
+      ...[1, 2, 3].map(cid => at(20 + cid, TraceKind.posted, 7, 4 + cid, 1 | (cid << 16))),
+      at(30, TraceKind.headSeen, 1, 0), // of another completion queue
+      at(31, TraceKind.headSeen, 7, 7),
+      at(32, TraceKind.headRung, 7, 0),
+    ]);
+    expect(spans.map(({ readyAt }) => readyAt)).toEqual([undefined, 10, undefined]);
+    expect(spans.map(({ seenAt }) => seenAt)).toEqual([31, 31, 32]);
+  });
+
+  it("waits for no end of answers that nobody reads", () => {
+    const spans = spansOf([
+      ...Array.from({ length: 5000 }, (_, i) => [
+        at(i, TraceKind.fetched, 1, 0, 1 << 16),
+        at(i, TraceKind.posted, 1, i & 0xffff, 1 | (1 << 16)),
+      ]).flat(),
+      at(6000, TraceKind.headSeen, 1, 5000),
+    ]);
+    expect(spans.at(0)?.seenAt).toBeUndefined();
+    expect(spans.at(-1)?.seenAt).toBe(6000);
+  });
+
+  it("has moments that never run back", () => {
+    const [span] = spansOf([
+      at(100, TraceKind.tailRung, 1, 1),
+      at(98, TraceKind.fetched, 1, 0, 1 << 16),
+      at(130, TraceKind.done, 1, 0, 1 << 16),
+      at(125, TraceKind.posted, 1, 0, 1 | (1 << 16)),
+      at(150, TraceKind.headRung, 1, 1),
+    ]);
+    expect(commandMoments(span)).toEqual([0, 0, 0, 30, 30, 30, 50]);
   });
 
   it("measures over the wrap of the clock", () => {

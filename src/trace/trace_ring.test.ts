@@ -38,6 +38,22 @@ describe("TraceReader", () => {
     expect(drain(reader)).toEqual([]);
   });
 
+  it("gives one time to what is recorded within a moment, and the caller's to what knows its own", () => {
+    const { tracer, reader } = makeRing();
+    tracer.beginMoment();
+    tracer.record(TraceKind.posted, 1);
+    tracer.record(TraceKind.interrupt, 1);
+    tracer.endMoment();
+    tracer.record(TraceKind.tailRung, 1);
+    tracer.beginMoment();
+    tracer.record(TraceKind.posted, 1);
+    tracer.recordAt(performance.now(), TraceKind.state, 1);
+    const records = drain(reader);
+    expect(records.slice(0, 4).map(({ time }) => time)).toEqual([0, 0, 1, 2]);
+    expect((traceClock() - records[4].time) | 0).toBeLessThan(1_000_000);
+    expect((traceClock() - records[4].time) | 0).toBeGreaterThanOrEqual(0);
+  });
+
   it("starts with what comes after it was made", () => {
     const { words, tracer } = makeRing();
     tracer.record(TraceKind.swept, 1);

@@ -52,6 +52,10 @@ export const TraceKind = {
   fault: 9,
   /** In slow motion only: the server has found a tail in the shadow buffer for which no doorbell came: A queue, B tail. */
   shadowSeen: 10,
+  /** The vCPU thread has found a head in the shadow buffer: the guest has read what lies before. A completion queue, B head. */
+  headSeen: 11,
+  /** Storage has what a command waited for; what is left is to move its data: A queue, C CID 31:16. */
+  ready: 12,
 } as const;
 
 export type TraceKindName = keyof typeof TraceKind;
@@ -65,15 +69,19 @@ declare const performance: { readonly timeOrigin: number; now(): number };
 const origin = (performance.timeOrigin * 1000) % 2 ** 32;
 
 /** Microseconds since the Unix epoch modulo 2^32: the same in each thread of a page, within what its clock resolves. */
-export function traceClock(): number {
-  return (origin + performance.now() * 1000) >>> 0;
-}
+export const traceClock = (): number => traceTime(performance.now());
+
+/** The same of a moment that performance.now() has told. */
+const traceTime = (ms: number): number => (origin + ms * 1000) >>> 0;
 
 /** The writing end; one thread at a time. */
 export class Tracer {
   readonly #words: Int32Array;
   readonly #isOn: () => boolean;
   readonly #clock: () => number;
+  /** All that is recorded now counts as one moment, and when that was, once the clock has been read. */
+  #inMoment = false;
+  #moment: number | undefined;
 
   constructor(words: Int32Array, isOn: () => boolean, clock: () => number = traceClock) {
     this.#words = words;
@@ -86,15 +94,36 @@ export class Tracer {
     return this.#isOn();
   }
 
+  /** What is recorded until endMoment() happens at once, as far as anybody could tell: the clock is read once, or not at all. */
+  beginMoment(): void {
+    this.#inMoment = true;
+    this.#moment = undefined;
+  }
+
+  endMoment(): void {
+    this.#inMoment = false;
+  }
+
   /** Reads the clock (200 ns, most of what a record costs) and writes one record. */
   record(kind: number, a: number, b = 0, c = 0, d = 0, e = 0): void {
+    const time = this.#inMoment ? (this.#moment ?? this.#clock()) : this.#clock();
+    this.#moment = time;
+    this.#write(time, kind, a, b, c, d, e);
+  }
+
+  /** The same for a thread that has just read the clock: `ms` is what performance.now() said. */
+  recordAt(ms: number, kind: number, a: number, b = 0): void {
+    this.#write(traceTime(ms), kind, a, b, 0, 0, 0);
+  }
+
+  #write(time: number, kind: number, a: number, b: number, c: number, d: number, e: number): void {
     const words = this.#words;
     const number = words[HEAD];
     const at = slotOf(number);
     // Invalid while it is being written, for a reader that is a lap behind.
     Atomics.store(words, at + TraceWord.NUMBER, ~number);
     words[at + TraceWord.KIND] = kind;
-    words[at + TraceWord.TIME] = this.#clock();
+    words[at + TraceWord.TIME] = time;
     words[at + TraceWord.A] = a;
     words[at + TraceWord.B] = b;
     words[at + TraceWord.C] = c;

@@ -160,6 +160,8 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
     const every = calm.matches ? CALM_MS : now < busyUntil ? BUSY_MS : LOOK_MS;
     if (!hasTurned(every, drawnAt, now)) return undefined;
     drawnAt = now;
+    // Until the next frame there is time for it.
+    observation?.queues.refresh();
     return draw;
   };
   const stop = lookEvery(() => (lookedAt < busyUntil ? BUSY_LOOK_MS : LOOK_MS), look);

@@ -118,9 +118,20 @@ describe("the queues of a saved trace", () => {
     expect(queues.knownFields?.has("PRP entry 1")).toBe(false);
   });
 
-  it("count answers as read where the driver does not tell", () => {
+  it("count answers as read where the trace does not tell of shadow heads", () => {
     const playback = play("dbbuf");
     playback.seek(425);
+    expect(playback.observation.queues.queuePairs()[0].cq).toMatchObject({ head: 1, tail: 1 });
+  });
+
+  it("follow the shadow heads", () => {
+    const seen = records.map(record =>
+      record.kind === TraceKind.headRung ? { ...record, kind: TraceKind.headSeen } : record,
+    );
+    const playback = new Playback({ about: { ...about, shadowDoorbells: "dbbuf" }, records: seen });
+    playback.seek(425);
+    expect(playback.observation.queues.queuePairs()[0].cq).toMatchObject({ head: 0, tail: 1 });
+    playback.seek(440);
     expect(playback.observation.queues.queuePairs()[0].cq).toMatchObject({ head: 1, tail: 1 });
   });
 

@@ -28,6 +28,8 @@ interface Ring {
   readonly entries: number;
   head: number;
   tail: number;
+  /** Completion queues: has the trace told of a head in the shadow buffer? */
+  hasShadowHeads: boolean;
   readonly words: Map<number, Uint32Array>;
 }
 
@@ -43,7 +45,7 @@ export class ReplayedQueues implements QueueLook {
   readonly #reader: Follower;
   readonly #hasShadow: boolean;
 
-  /** With shadow doorbells (`hasShadow`) the driver does not tell how far it has read the I/O queues' answers. */
+  /** With shadow doorbells (`hasShadow`) the driver rings no head doorbell. */
   constructor(queues: readonly SavedQueue[], hasShadow: boolean, reader: Follower) {
     this.#reader = reader;
     this.#hasShadow = hasShadow;
@@ -75,6 +77,9 @@ export class ReplayedQueues implements QueueLook {
     });
   }
 
+  /** Nothing to ask for: all is in the trace. */
+  refresh(): void {}
+
   sqe(qid: number, index: number): Uint32Array | undefined {
     return this.#entry(this.#pairs.get(qid)?.sq, index, 16);
   }
@@ -87,6 +92,11 @@ export class ReplayedQueues implements QueueLook {
     this.#follow();
     if (!of || !(index >= 0 && index < of.entries)) return undefined;
     return of.words.get(index) ?? new Uint32Array(words);
+  }
+
+  /** Older traces do not tell shadow heads: answers are shown as read then rather than as waiting for ever. */
+  #isTaken(cqid: number, cq: Ring): boolean {
+    return this.#hasShadow && cqid !== 0 && !cq.hasShadowHeads;
   }
 
   #follow(): void {
@@ -105,9 +115,12 @@ export class ReplayedQueues implements QueueLook {
         sq.rungTail = b;
         return;
       }
-      case TraceKind.headRung: {
+      case TraceKind.headRung:
+      case TraceKind.headSeen: {
         const cq = this.#completion.get(a);
-        if (cq && b < cq.entries && !(this.#hasShadow && a !== 0)) cq.head = b;
+        if (!cq || b >= cq.entries) return;
+        if (kind === TraceKind.headSeen) cq.hasShadowHeads = true;
+        if (!this.#isTaken(a, cq)) cq.head = b;
         return;
       }
       case TraceKind.fetched: {
@@ -132,8 +145,7 @@ export class ReplayedQueues implements QueueLook {
         const cq = this.#completion.get(a);
         if (!cq || b >= cq.entries) return;
         cq.tail = (b + 1) % cq.entries;
-        // Shown as read rather than as waiting for ever.
-        if (this.#hasShadow && a !== 0) cq.head = cq.tail;
+        if (this.#isTaken(a, cq)) cq.head = cq.tail;
         // The phase tag is not in the trace; one of them says that the entry is not empty.
         cq.words.set(b, Uint32Array.of(0, 0, (c & 0xffff) << 16, (c >>> 16) | (1 << 16) | (d << 17)));
         return;
@@ -142,4 +154,10 @@ export class ReplayedQueues implements QueueLook {
   }
 }
 
-const ring = (entries: number): Ring => ({ entries, head: 0, tail: 0, words: new Map() });
+const ring = (entries: number): Ring => ({
+  entries,
+  head: 0,
+  tail: 0,
+  hasShadowHeads: false,
+  words: new Map(),
+});

@@ -1,15 +1,17 @@
 /** The latest commands, each with its phases on one scale of time. */
 import { commandName } from "../../devices/nvme/spec/decode.ts";
-import type { CommandSpan } from "../../trace/command_spans.ts";
+import { type CommandSpan, commandMoments } from "../../trace/command_spans.ts";
 import { element } from "../dom.ts";
 import { formatMicroseconds } from "./histogram_view.ts";
 
-/** Phases in their order; class and legend. */
+/** Names of the phases (commandMoments() has their ends): class and legend. */
 const phases = [
   ["announced", "doorbell to fetch"],
-  ["served", "fetch to data moved"],
+  ["storage", "waits for storage"],
+  ["served", "data moves"],
   ["posting", "to completion entry"],
   ["interrupt", "to interrupt"],
+  ["seen", "until the driver has read it"],
 ] as const;
 
 const SHOWN = 10;
@@ -19,11 +21,10 @@ export interface PhasesView {
   show(spans: readonly CommandSpan[]): void;
 }
 
-/** Lengths of the phases in microseconds; never negative, whatever the clocks of two threads say. */
-export function phaseLengths(span: CommandSpan): number[] {
-  const { rungAt, fetchedAt, doneAt, postedAt, interruptAt } = span;
-  const times = [rungAt ?? fetchedAt, fetchedAt, doneAt ?? postedAt, postedAt, interruptAt ?? postedAt];
-  return phases.map((_, i) => Math.max(0, (times[i + 1] - times[i]) | 0));
+/** Lengths of the phases in microseconds. */
+function phaseLengths(span: CommandSpan): number[] {
+  const moments = commandMoments(span);
+  return phases.map((_, i) => moments[i + 1] - moments[i]);
 }
 
 export function makePhases(): PhasesView {

@@ -11,9 +11,11 @@ const span = (postedAt: number, latency: number, lba: number, opcode = 2, qid = 
   lba,
   rungAt: undefined,
   fetchedAt: postedAt - latency,
+  readyAt: undefined,
   doneAt: undefined,
   postedAt,
   interruptAt: undefined,
+  seenAt: undefined,
   status: 0,
 });
 

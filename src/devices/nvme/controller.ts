@@ -102,7 +102,7 @@ export class NvmeController {
     this.#memory = memory;
     this.#msixVectors = options.msixVectors;
     this.#shared = shared;
-    this.#publication = new QueuePublication(shared);
+    this.#publication = new QueuePublication(shared, shadows);
     this.#interrupts = interrupts;
     this.#submissionQueues = submissionQueues;
     this.#shadows = shadows;
@@ -250,7 +250,8 @@ export class NvmeController {
   safePoint(idle: boolean): void {
     const shared = this.#shared;
     // An atomic add is a full fence: what the guest has stored is visible before we look at who sleeps (rule 2, 3).
-    const number = shared.addControl(Control.SAFE_POINTS);
+    shared.addControl(Control.SAFE_POINTS);
+    shared.vcpuTrace.beginMoment();
     this.#lifecycle.takeAcknowledgements();
     this.#poster.take();
     this.#admin.checkKeepAlive();
@@ -265,9 +266,8 @@ export class NvmeController {
     // A guest that has nothing to do and waits for nothing gains nothing by a later interrupt.
     this.#updateInterrupts(true, this.#interrupts.coalescing.isOn && idle && !this.ioInFlight);
     if (this.faults.isDue) this.faults.apply(this.#faultable);
-    if (shared.signals.observed) {
-      this.#publication.publish(number, idle, this.#admin.queue, this.#completionQueues.all);
-    }
+    shared.vcpuTrace.endMoment();
+    if (this.#publication.isDue) this.#publication.publish(this.#admin.queue, this.#completionQueues.all);
   }
 
   // --- Interrupts (section 7.5)

@@ -1,10 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
 import { QueueInspector } from "./queue_inspector.ts";
+import { Control, cqShadowOffset } from "./shared_state.ts";
 import { FLUSH, PAGE, Rig, transfer } from "./testing/driver.ts";
 
-/** The guest halts: then its queues are written down. */
-const halt = (rig: Rig) => rig.controller.safePoint(true);
+/** Asks for the queues; the vCPU thread writes them down at its next safe point. */
+function refresh(rig: Rig, inspector: QueueInspector): void {
+  inspector.refresh();
+  rig.controller.safePoint(false);
+}
 
 describe("QueueInspector", () => {
   it("shows the queues as driver and device know them, the admin queue included", async () => {
@@ -13,7 +17,7 @@ describe("QueueInspector", () => {
     const inspector = new QueueInspector(rig.shared, rig.memory);
     await rig.io(io, FLUSH);
     io.push(FLUSH); // written, not announced
-    halt(rig);
+    refresh(rig, inspector);
     const [admin, first, ...others] = inspector.queuePairs();
     expect(others).toEqual([]);
     expect(admin).toMatchObject({
@@ -28,21 +32,42 @@ describe("QueueInspector", () => {
     });
   });
 
-  it("follows a guest that never halts, within sixteen safe points", async () => {
+  it("is up to date at the safe point after each look", async () => {
     const { rig, io } = await Rig.withQueue();
     const inspector = new QueueInspector(rig.shared, rig.memory);
-    rig.shared.signals.observed = true;
-    halt(rig);
+    refresh(rig, inspector);
     await rig.io(io, FLUSH);
-    for (let i = 0; i < 16; i++) rig.controller.safePoint(false);
-    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: io.head, tail: 1 });
+    await rig.io(io, FLUSH);
+    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: 0, tail: 0 });
+    rig.controller.safePoint(false);
+    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: 2, tail: 2 });
+  });
+
+  it("wakes a guest that is halted", async () => {
+    const { rig } = await Rig.withQueue();
+    const { vcpuNotifier } = rig.shared;
+    vcpuNotifier.testAndClear();
+    new QueueInspector(rig.shared, rig.memory).refresh();
+    expect(vcpuNotifier.isSet).toBe(true);
+  });
+
+  it("has a completion queue's head, tail and shadow of one moment", async () => {
+    const { rig, io } = await Rig.withShadow({ msixVectors: 2 });
+    const inspector = new QueueInspector(rig.shared, rig.memory);
+    await rig.io(io, FLUSH);
+    refresh(rig, inspector);
+    // The guest goes on, and what belongs together has not been written down anew.
+    rig.memory.words[(rig.shared.getControl(Control.SHADOW_PAGE) + cqShadowOffset(1)) >>> 2] = 9;
+    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: 1, tail: 1, shadow: { doorbell: 1 } });
+    rig.controller.safePoint(false);
+    expect(inspector.queuePairs()[1].cq).toMatchObject({ head: 1, tail: 1, shadow: { doorbell: 9 } });
   });
 
   it("shows shadow doorbells and EventIdx", async () => {
     const { rig, io } = await Rig.withShadow({ msixVectors: 2 });
     rig.shared.signals.observed = true;
     const inspector = new QueueInspector(rig.shared, rig.memory);
-    halt(rig);
+    refresh(rig, inspector);
     rig.server.pollEnd();
     io.submit(FLUSH);
     const sq = inspector.queuePairs()[1].sq;
@@ -55,7 +80,7 @@ describe("QueueInspector", () => {
     const inspector = new QueueInspector(rig.shared, rig.memory);
     const cid = io.submit(transfer(2, 5, 1, { prp1: rig.alloc(PAGE) }));
     await rig.settle();
-    halt(rig);
+    refresh(rig, inspector);
     const sqe = inspector.sqe(1, 0);
     expect(sqe).toHaveLength(16);
     expect([sqe![0] & 0xff, sqe![0] >>> 16, sqe![10]]).toEqual([2, cid, 5]);
@@ -78,10 +103,10 @@ describe("QueueInspector", () => {
     const { rig } = await Rig.withQueue();
     rig.shared.signals.observed = true;
     const inspector = new QueueInspector(rig.shared, rig.memory);
-    halt(rig);
+    refresh(rig, inspector);
     expect(inspector.queuePairs()).toHaveLength(2);
     rig.disable();
-    halt(rig);
+    refresh(rig, inspector);
     expect(inspector.queuePairs()).toEqual([]);
   });
 });
@@ -109,6 +134,35 @@ describe("the trace of a command", () => {
       [TraceKind.interrupt, expect.any(Number), 0, 0, 0, 0],
       [TraceKind.headRung, 1, 1, 0, 0, 0],
     ]);
+  });
+
+  it("has the wait for storage, and with shadow doorbells the head that the guest has written", async () => {
+    const { rig, io } = await Rig.withShadow({
+      msixVectors: 2,
+      disks: [{ cache: { cacheBytes: 4 * 16384, dirtyBytes: 2 * 16384 } }],
+    });
+    const prp1 = rig.alloc(PAGE);
+    // Chunks of 32 blocks, of which four stay in memory: the first one does not.
+    for (let chunk = 0; chunk < 6; chunk++) {
+      await rig.io(io, transfer(1, chunk * 32, 8, { prp1 }));
+      await rig.io(io, FLUSH);
+    }
+    rig.controller.safePoint(false);
+    rig.shared.signals.observed = true;
+    const readers = rig.shared.signals.readTraces();
+    await rig.io(io, transfer(2, 0, 8, { prp1 }));
+    rig.controller.safePoint(false);
+    const [server, vcpu] = readers.map(reader => {
+      const seen: number[][] = [];
+      reader.read(({ kind, a, b }) => seen.push([kind, a, b]));
+      return seen;
+    });
+    expect(server).toEqual([
+      [TraceKind.fetched, 1, 12],
+      [TraceKind.ready, 1, 0],
+      [TraceKind.done, 1, 0],
+    ]);
+    expect(vcpu.filter(([kind]) => kind === TraceKind.headSeen)).toEqual([[TraceKind.headSeen, 1, 13]]);
   });
 
   it("is not written while nobody looks", async () => {

@@ -2,7 +2,6 @@ import type { GuestMemory } from "../guest_memory.ts";
 import {
   Control,
   CqWord,
-  cqShadowOffset,
   MAX_IO_QUEUES,
   type SharedState,
   SqState,
@@ -60,8 +59,13 @@ export interface QueuePairState {
 
 /** The queues as they are seen from outside. */
 export interface QueueLook {
-  /** The queue pairs that exist, the admin queue first. */
+  /** The queue pairs that exist, the admin queue first. Calls refresh() for the next time. */
   queuePairs(): readonly QueuePairState[];
+  /**
+   * Has the vCPU thread write down, at its next safe point and so within milliseconds, what only it knows: completion queues and
+   * the admin queue. For who calls queuePairs() seldom; it tells of them as of the last refresh.
+   */
+  refresh(): void;
   /** A copy of an SQE: 16 words. Undefined if there is no such entry. */
   sqe(qid: number, index: number): Uint32Array | undefined;
   /** A copy of a CQE: 4 words. Undefined if there is no such entry. */
@@ -72,8 +76,8 @@ export interface QueueLook {
 
 /**
  * Looks at the queues from outside, out of shared memory, without disturbing the device. Each word is true, but two of
- * them may be of different moments. Completion queues and the admin queue are there while the machine is observed
- * (MachineSignals.observed), as of a recent safe point (queue_publication.ts).
+ * a submission queue may be of different moments. Completion queues and the admin queue are as of one safe point, that after
+ * the last refresh() (queue_publication.ts).
  */
 export class QueueInspector implements QueueLook {
   readonly #shared: SharedState;
@@ -94,7 +98,12 @@ export class QueueInspector implements QueueLook {
         cq: this.#completionQueue(this.#shared.getSq(qid, SqWord.CQID)),
       });
     }
+    this.refresh();
     return pairs;
+  }
+
+  refresh(): void {
+    this.#shared.signals.look();
   }
 
   sqe(qid: number, index: number): Uint32Array | undefined {
@@ -136,14 +145,21 @@ export class QueueInspector implements QueueLook {
       head: shared.getSq(id, CqWord.HEAD),
       tail: shared.getSq(id, CqWord.TAIL),
       phase: shared.getSq(id, CqWord.PHASE),
-      shadow: id === 0 ? undefined : this.#shadow(cqShadowOffset(id)),
+      shadow:
+        id === 0 || !this.#hasShadows
+          ? undefined
+          : { doorbell: shared.getSq(id, CqWord.SHADOW), eventIdx: shared.getSq(id, CqWord.EVENT_IDX) },
       waiting: shared.getSq(id, CqWord.WAITING),
     };
   }
 
+  get #hasShadows(): boolean {
+    return this.#shared.getControl(Control.SHADOW_ENABLED) !== 0;
+  }
+
   #shadow(offset: number): ShadowWords | undefined {
     const shared = this.#shared;
-    if (shared.getControl(Control.SHADOW_ENABLED) === 0) return undefined;
+    if (!this.#hasShadows) return undefined;
     const word = (page: number) => {
       const at = (shared.getControl(page) >>> 0) + offset;
       return at + 4 <= this.#memory.byteLength ? Atomics.load(this.#memory.words, at >>> 2) & 0xffff : 0;

@@ -53,6 +53,14 @@ export class ShadowDoorbells {
     return this.#shadow(sqShadowOffset(qid));
   }
 
+  /** The head that the guest has written for a completion queue, unchecked, and its EventIdx; 0 while they are off. */
+  headWords(cqid: number): { readonly shadow: number; readonly eventIdx: number } {
+    if (!this.enabled) return { shadow: 0, eventIdx: 0 };
+    const eventIdxPage = this.#shared.control[Control.EVENT_IDX_PAGE] >>> 0;
+    const eventIdx = Atomics.load(this.#memory.words, (eventIdxPage + cqShadowOffset(cqid)) >>> 2) & 0xffff;
+    return { shadow: this.#shadow(cqShadowOffset(cqid)), eventIdx };
+  }
+
   /** All of it dies with a controller reset (museum 3). */
   disable(): void {
     this.#shared.setControl(Control.SHADOW_ENABLED, 0);
@@ -126,7 +134,10 @@ export class ShadowDoorbells {
     for (const cq of completionQueues) {
       if (cq.isEmpty && cq.waiting === 0) continue;
       const head = this.#shadow(cqShadowOffset(cq.id));
-      if (head !== cq.head && cq.advanceHead(head)) this.armHead(cq);
+      if (head === cq.head || !cq.advanceHead(head)) continue;
+      this.armHead(cq);
+      const { vcpuTrace } = this.#shared;
+      if (vcpuTrace.isOn) vcpuTrace.record(TraceKind.headSeen, cq.id, head);
     }
   }
 

@@ -177,8 +177,11 @@ export const CqWord = {
   PHASE: 13,
   /** Completions that wait for room. */
   WAITING: 14,
+  /** The guest's shadow head and its EventIdx; 0 while shadow doorbells are off. */
+  SHADOW: 15,
+  EVENT_IDX: 16,
 } as const;
-const SQ_WORDS = 16;
+const SQ_WORDS = 20;
 
 export const SqState = {
   ABSENT: 0,

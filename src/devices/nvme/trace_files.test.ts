@@ -26,9 +26,11 @@ function command(time: number, opcode: number, nsid: number, lba: number, blocks
   return [
     record(0, TraceKind.tailRung, qid, 4),
     record(5, TraceKind.fetched, qid, 3, opcode | cid, nsid | ((blocks - 1) << 16), lba),
+    record(12, TraceKind.ready, qid, 0, cid),
     record(20, TraceKind.done, qid, 0, cid),
     record(30, TraceKind.posted, qid, 0, qid | cid, 0),
     record(38, TraceKind.interrupt, 1),
+    record(45, TraceKind.headSeen, qid, 1),
   ];
 }
 
@@ -52,20 +54,36 @@ describe("fio's log", () => {
 describe("the CSV", () => {
   it("counts on where the clock wraps", () => {
     const hour = 3600e6;
-    const long = joined([0, 0.5, 1, 1.5, 2].flatMap(hours => command(hours * hour, 2, 1, 0, 1)));
+    const hours = [0, 0.5, 1, 2, 3];
+    const long = joined(hours.flatMap(after => command(after * hour, 2, 1, 0, 1)));
     const times = csv(long)
       .trim()
       .split("\n")
       .slice(1)
       .map(line => Number(line.split(",")[0]));
-    expect(times).toEqual([0, 0.5, 1, 1.5, 2].map(hours => hours * hour));
-    expect(fioLog(long, []).trim().split("\n").at(-1)).toMatch(/^7200000, /);
+    expect(times).toEqual(hours.map(after => after * hour));
+    expect(fioLog(long, []).trim().split("\n").at(-1)).toMatch(/^10800000, /);
+  });
+
+  it("counts back where one queue’s answer was read before another’s earlier one", () => {
+    const times = csv(joined([...command(500, 2, 1, 0, 1, 1), ...command(100, 2, 1, 0, 1, 2)]));
+    expect(
+      times
+        .trim()
+        .split("\n")
+        .map(line => line.split(",")[0]),
+    ).toEqual(["posted_us", "0", "-400"]);
+  });
+
+  it("leaves empty what is not known", () => {
+    const unanswered = joined(command(0, 2, 1, 0, 1).slice(0, 5));
+    expect(csv(unanswered).trim().split("\n")[1]).toBe("0,1,Read,9,1,0,1,0,1,30,15,7,,");
   });
 
   it("has a line for each command", () => {
     const lines = csv(spans()).trim().split("\n");
     expect(lines).toHaveLength(5);
-    expect(lines[2]).toBe("2000,1,Write,9,2,7,2,0,1,30,15");
+    expect(lines[2]).toBe("2000,1,Write,9,2,7,2,0,1,30,15,7,8,15");
   });
 });
 
@@ -74,7 +92,9 @@ describe("the trace as JSON", () => {
     const wrapping = [...command(2 ** 32 - 10, 2, 1, 0, 8), ...command(2 ** 32 + 90, 1, 1, 0, 8)];
     const text = traceJson(wrapping, about);
     const read = readSavedTrace(text);
-    expect(read.records.map(({ time }) => time)).toEqual([0, 5, 20, 30, 38, 100, 105, 120, 130, 138]);
+    expect(read.records.map(({ time }) => time)).toEqual([
+      0, 5, 12, 20, 30, 38, 45, 100, 105, 112, 120, 130, 138, 145,
+    ]);
     expect(joined(read.records)).toHaveLength(2);
     const { traceEvents } = JSON.parse(text) as { traceEvents: TraceEvent[] };
     expect(nestingProblem(traceEvents)).toBeUndefined();

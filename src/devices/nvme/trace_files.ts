@@ -17,26 +17,37 @@ export function traceJson(records: readonly TraceRecord[], about: TraceAbout): s
   });
 }
 
-/** Microseconds since the first of the moments that it is given in turn; the trace's clock wraps after 71 minutes. */
+/** Of two queues' answers the later one may have been read first: so far back, in microseconds, a next moment may lie. */
+const DISORDER = 1_000_000;
+
+/** Microseconds since the first of the moments that it is given in turn, for gaps up to the 71 minutes in which the clock wraps. */
 function elapsed(): (moment: number) => number {
   let before: number | undefined;
   let sum = 0;
   return moment => {
-    // Signed: of two queues' answers the later one may have been read first.
-    sum += (moment - (before ?? moment)) | 0;
+    const step = (moment - (before ?? moment)) >>> 0;
+    sum += step >= 2 ** 32 - DISORDER ? step - 2 ** 32 : step;
     before = moment;
     return sum;
   };
 }
 
-const columns = "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us";
+const columns =
+  "posted_us,queue,command,cid,nsid,lba,blocks,status,doorbell_rung,latency_us,served_us,storage_us,interrupt_us,seen_us";
 
-/** One line for each command; times in microseconds, since the first command. */
+/** Microseconds from one moment to a later one; empty where the second is not known. */
+const between = (from: number, to: number | undefined): number | "" =>
+  to === undefined ? "" : Math.max(0, (to - from) | 0);
+
+/**
+ * One line for each command; times in microseconds, since the first command. `served_us` is from the fetch until its data had
+ * moved, `storage_us` the part of it that storage was waited for; `interrupt_us` and `seen_us` count from the completion entry.
+ */
 export function csv(spans: readonly CommandSpan[]): string {
   const since = elapsed();
   const lines = spans.map(span => {
-    const { postedAt, qid, opcode, cid, nsid, lba, blocks, status, rungAt, fetchedAt, doneAt } = span;
-    const served = Math.max(0, ((doneAt ?? postedAt) - fetchedAt) | 0);
+    const { postedAt, qid, opcode, cid, nsid, lba, blocks, status, rungAt, fetchedAt, readyAt, doneAt } =
+      span;
     return [
       since(postedAt),
       qid,
@@ -48,7 +59,10 @@ export function csv(spans: readonly CommandSpan[]): string {
       status,
       rungAt === undefined ? 0 : 1,
       latencyOf(span),
-      served,
+      between(fetchedAt, doneAt ?? postedAt),
+      between(fetchedAt, readyAt ?? fetchedAt),
+      between(postedAt, span.interruptAt),
+      between(postedAt, span.seenAt),
     ].join(",");
   });
   return `${[columns, ...lines].join("\n")}\n`;

@@ -69,6 +69,11 @@ export class CommandRunner implements IoServices {
     return this.#shared.control[Control.WRITE_CACHE] !== 0;
   }
 
+  traceReady({ qid, cid }: IoRequest): void {
+    const { serverTrace } = this.#shared;
+    if (serverTrace.isOn) serverTrace.record(TraceKind.ready, qid, 0, cid << 16);
+  }
+
   dmaWrote(vector: IoVector): void {
     this.#shared.dmaRanges.addVector(vector);
   }

@@ -22,6 +22,8 @@ export interface IoServices {
   isCurrent(request: IoRequest): boolean;
   /** Is the volatile write cache on (feature 06h)? */
   readonly writeCacheEnabled: boolean;
+  /** For the trace: storage has what the command waited for, its data moves now. */
+  traceReady(request: IoRequest): void;
   /** Must follow every DMA into guest memory. */
   dmaWrote(vector: IoVector): void;
   countRead(bytes: number): void;

@@ -43,6 +43,7 @@ async function prepareAndRetry(
       return storageStatus(error, intent);
     }
     if (!services.isCurrent(request)) return Status.abortedByRequest;
+    services.traceReady(request);
     const status = attempt(services, request, namespace);
     if (status !== undefined) return status;
   }
