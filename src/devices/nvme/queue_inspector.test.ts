@@ -141,6 +141,7 @@ describe("the trace of a command", () => {
       msixVectors: 2,
       disks: [{ cache: { cacheBytes: 4 * 16384, dirtyBytes: 2 * 16384 } }],
     });
+    rig.msixEnabled = true;
     const prp1 = rig.alloc(PAGE);
     // Chunks of 32 blocks, of which four stay in memory: the first one does not.
     for (let chunk = 0; chunk < 6; chunk++) {
