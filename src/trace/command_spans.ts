@@ -57,7 +57,7 @@ export class CommandSpans {
   /** Doorbells that no fetch has answered yet, by queue. */
   readonly #rung = new Map<number, number>();
   /** Commands of which no interrupt has told yet. */
-  readonly #untold: CommandSpan[] = [];
+  #untold: CommandSpan[] = [];
   /** Answers that the driver has not read, by completion queue. */
   readonly #unread = new Map<number, UnreadAnswers>();
 
@@ -114,8 +114,9 @@ export class CommandSpans {
         return;
       }
       case TraceKind.interrupt:
+        if (this.#untold.length === 0) return;
         for (const span of this.#untold) span.interruptAt = time;
-        this.#untold.length = 0;
+        this.#untold = [];
         return;
       case TraceKind.headRung:
       case TraceKind.headSeen:
@@ -163,13 +164,8 @@ class UnreadAnswers {
   }
 
   #drop(count: number): void {
-    if (count === this.#spans.length) {
-      this.#spans.length = 0;
-      this.#indexes.length = 0;
-    } else {
-      this.#spans.splice(0, count);
-      this.#indexes.splice(0, count);
-    }
+    this.#spans = this.#spans.slice(count);
+    this.#indexes = this.#indexes.slice(count);
   }
 }
 

@@ -21,6 +21,13 @@ describe("LatencyHistogram", () => {
     expect(of([]).quantile(0.5)).toBe(0);
   });
 
+  it("counts together with what another one has counted", () => {
+    const histogram = of([5, 40]);
+    histogram.addAll(of([6, 1000]));
+    expect(histogram.total).toBe(4);
+    expect([2, 3, 5, 9].map(octave => histogram.countOf(octave))).toEqual([2, 0, 1, 1]);
+  });
+
   it("gives quantiles within a step of the exact ones, and counts everything", () => {
     const latencies = fc.array(fc.integer({ min: 1, max: 10_000_000 }), { minLength: 1, maxLength: 300 });
     fc.assert(

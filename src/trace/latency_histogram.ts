@@ -24,6 +24,12 @@ export class LatencyHistogram {
     this.#total += 1;
   }
 
+  /** Counts what the other one has counted. */
+  addAll(other: LatencyHistogram): void {
+    for (const [step, count] of other.#counts.entries()) this.#counts[step] += count;
+    this.#total += other.#total;
+  }
+
   clear(): void {
     this.#counts.fill(0);
     this.#total = 0;
@@ -39,12 +45,18 @@ export class LatencyHistogram {
     return 0;
   }
 
+  /** Latencies of 2^octave microseconds and more, and less than twice as much; octave 0 has those below as well. */
+  countOf(octave: number): number {
+    let count = 0;
+    for (let step = 0; step < STEPS; step++) count += this.#counts[octave * STEPS + step];
+    return count;
+  }
+
   /** One bar for each doubling, from the first that is not empty to the last. */
   octaves(): Bucket[] {
     const buckets: Bucket[] = [];
     for (let octave = 0; octave < OCTAVES; octave++) {
-      let count = 0;
-      for (let step = 0; step < STEPS; step++) count += this.#counts[octave * STEPS + step];
+      const count = this.countOf(octave);
       buckets.push({ from: octave === 0 ? 0 : 2 ** octave, to: 2 ** (octave + 1), count });
     }
     const first = buckets.findIndex(({ count }) => count > 0);

@@ -29,14 +29,12 @@ export class RecordLog {
     this.#count = 0;
   }
 
-  /** Oldest first. */
-  toArray(): TraceRecord[] {
-    const length = Math.min(this.#count, this.#capacity);
-    return Array.from({ length }, (_, i) => {
-      const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
-      const number = this.#count - length + i;
+  /** Calls back with each, oldest first. The record is reused: copy what is kept. */
+  each(call: (record: TraceRecord) => void): void {
+    const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
+    for (let number = Math.max(0, this.#count - this.#capacity); number < this.#count; number++) {
       loadRecord(this.#words, (number % this.#capacity) * RECORD_WORDS, record);
-      return record;
-    });
+      call(record);
+    }
   }
 }

@@ -14,10 +14,9 @@ const phases = [
   ["seen", "until the driver has read it"],
 ] as const;
 
-const SHOWN = 10;
-
 export interface PhasesView {
   readonly root: HTMLElement;
+  /** The latest is the last one. */
   show(spans: readonly CommandSpan[]): void;
 }
 
@@ -44,7 +43,7 @@ export function makePhases(): PhasesView {
   return {
     root,
     show(spans) {
-      const latest = spans.slice(-SHOWN).reverse();
+      const latest = spans.toReversed();
       const lengths = latest.map(phaseLengths);
       const longest = Math.max(1, ...lengths.map(sum));
       body.replaceChildren(

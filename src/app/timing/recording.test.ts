@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TraceKind } from "../../trace/trace_ring.ts";
-import { isOpen, matches, Recording } from "./recording.ts";
+import { commandOf, labelOf, matches, Recording } from "./recording.ts";
 
 const command = (cid: number, time: number) => [
   { kind: TraceKind.fetched, time, a: 1, b: 0, c: 2 | (cid << 16), d: 1, e: 0 },
@@ -22,27 +22,42 @@ describe("Recording", () => {
     expect([recording.spans, recording.records]).toEqual([[], []]);
   });
 
-  it("keeps the newest when there are too many", () => {
-    const recording = new Recording();
+  it("keeps the newest records when there are too many, and tells of all commands", () => {
+    let told = 0;
+    const recording = new Recording(() => {
+      told += 1;
+    });
     for (let i = 0; i < 130_000; i++) {
       for (const record of command(i & 0xffff, i * 10)) recording.add(record);
     }
-    expect(recording.spans.length).toBeGreaterThanOrEqual(50_000);
-    expect(recording.spans.length).toBeLessThan(70_000);
+    expect(told).toBe(130_000);
+    expect(recording.spans).toHaveLength(100_000);
     expect(recording.spans.at(-1)?.cid).toBe(129_999 & 0xffff);
     expect(recording.records).toHaveLength(200_000);
     expect(recording.records.at(-1)?.time).toBe(1_299_995);
   });
 
+  it("tells of what it has kept once more, and goes on with a command under way", () => {
+    const told: number[] = [];
+    const recording = new Recording(({ cid }) => told.push(cid));
+    const [fetched, posted] = command(9, 300);
+    for (const record of [...command(7, 100), fetched]) recording.add(record);
+    recording.retell();
+    recording.add(posted);
+    expect(told).toEqual([7, 7, 9]);
+  });
+
   it("filters by queue, opcode and latency", () => {
-    const recording = new Recording();
+    const recording = new Recording(() => {});
     for (const record of command(1, 0)) recording.add(record);
     const [span] = recording.spans;
-    const all = { qid: undefined, opcode: undefined, slowerThan: 0 };
-    expect([isOpen(all), matches(all, span, 5)]).toEqual([true, true]);
-    expect(isOpen({ ...all, slowerThan: 6 })).toBe(false);
+    const all = { qid: undefined, command: undefined, slowerThan: 0 };
+    expect(matches(all, span, 5)).toBe(true);
     expect(matches({ ...all, qid: 2 }, span, 5)).toBe(false);
-    expect(matches({ ...all, opcode: 1 }, span, 5)).toBe(false);
+    expect(matches({ ...all, command: commandOf(1, 2) }, span, 5)).toBe(true);
+    expect(matches({ ...all, command: commandOf(1, 1) }, span, 5)).toBe(false);
+    expect(matches({ ...all, command: commandOf(0, 2) }, span, 5)).toBe(false);
+    expect([labelOf(commandOf(3, 2)), labelOf(commandOf(0, 6))]).toEqual(["Read", "Identify (admin)"]);
     expect(matches({ ...all, slowerThan: 6 }, span, 5)).toBe(false);
   });
 });

@@ -1,53 +1,66 @@
-/** What was traced since the view was opened or cleared: records for export, commands for the charts. */
+/** What was traced since the view was opened or cleared. */
+import { commandName } from "../../devices/nvme/spec/decode.ts";
 import { type CommandSpan, CommandSpans } from "../../trace/command_spans.ts";
 import { RecordLog } from "../../trace/record_log.ts";
 import type { TraceRecord } from "../../trace/trace_ring.ts";
 
 /** Older records are dropped: a few seconds at full speed, minutes at a student's. */
 const MAX_RECORDS = 200_000;
-const MAX_SPANS = 50_000;
 
 export interface SpanFilter {
   /** Undefined: all queues. */
   readonly qid: number | undefined;
-  /** Undefined: all opcodes. */
-  readonly opcode: number | undefined;
+  /** As commandOf() has them; undefined: all. */
+  readonly command: number | undefined;
   /** Microseconds; commands that were faster are left out. */
   readonly slowerThan: number;
 }
 
-/** Does the filter let all commands through? */
-export const isOpen = ({ qid, opcode, slowerThan }: SpanFilter): boolean =>
-  qid === undefined && opcode === undefined && slowerThan <= 0;
+/** A number for each command: the same opcode means one thing on the admin queue and another on the others. */
+export const commandOf = (qid: number, opcode: number): number => (qid === 0 ? ADMIN : 0) | opcode;
+const ADMIN = 0x100;
+
+/** The command's name for whoever chooses. */
+export const labelOf = (command: number): string =>
+  command & ADMIN ? `${commandName(0, command & 0xff)} (admin)` : commandName(1, command);
 
 export const matches = (
-  { qid, opcode, slowerThan }: SpanFilter,
+  { qid, command, slowerThan }: SpanFilter,
   span: CommandSpan,
   latency: number,
 ): boolean =>
   (qid === undefined || span.qid === qid) &&
-  (opcode === undefined || span.opcode === opcode) &&
+  (command === undefined || commandOf(span.qid, span.opcode) === command) &&
   latency >= slowerThan;
 
+/**
+ * Keeps records, and tells of each command that they make up. Commands are not kept: hundreds of thousands of objects would keep
+ * the garbage collector busy, and they can be made again.
+ */
 export class Recording {
   readonly #records = new RecordLog(MAX_RECORDS);
   readonly #ended: (span: CommandSpan) => void;
-  #spans: CommandSpan[] = [];
-  #joined = this.#newJoin();
+  #joined: CommandSpans;
 
   /** `ended` is called with each command that has got its answer. */
-  constructor(ended: (span: CommandSpan) => void = () => {}) {
+  constructor(ended: (span: CommandSpan) => void) {
     this.#ended = ended;
+    this.#joined = new CommandSpans(ended);
   }
 
   /** All records that are kept, oldest first: a copy. */
   get records(): readonly TraceRecord[] {
-    return this.#records.toArray();
+    const records: TraceRecord[] = [];
+    this.#records.each(record => records.push({ ...record }));
+    return records;
   }
 
-  /** All commands that are kept, oldest first. */
+  /** The commands that the records which are kept make up, in the order of their answers. */
   get spans(): readonly CommandSpan[] {
-    return this.#spans;
+    const spans: CommandSpan[] = [];
+    const joined = new CommandSpans(span => spans.push(span));
+    this.#records.each(record => joined.add(record));
+    return spans;
   }
 
   /** Takes the next record, in the order of time. */
@@ -56,18 +69,14 @@ export class Recording {
     this.#joined.add(record);
   }
 
-  clear(): void {
-    this.#records.clear();
-    this.#spans = [];
-    this.#joined = this.#newJoin();
+  /** Tells of all commands anew, as far as their records are kept. */
+  retell(): void {
+    this.#joined = new CommandSpans(this.#ended);
+    this.#records.each(record => this.#joined.add(record));
   }
 
-  #newJoin(): CommandSpans {
-    return new CommandSpans(span => {
-      // In large steps: cutting an array costs its whole length.
-      if (this.#spans.length >= 1.25 * MAX_SPANS) this.#spans = this.#spans.slice(-MAX_SPANS);
-      this.#spans.push(span);
-      this.#ended(span);
-    });
+  clear(): void {
+    this.#records.clear();
+    this.#joined = new CommandSpans(this.#ended);
   }
 }

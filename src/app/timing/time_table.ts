@@ -1,17 +1,16 @@
 /** The charts over time as a table, for whoever cannot see them, or wants the numbers. */
-import type { CommandSpan } from "../../trace/command_spans.ts";
 import { element } from "../dom.ts";
 import { formatCount } from "../format.ts";
 import { formatMicroseconds } from "./histogram_view.ts";
-import { summarize } from "./seconds.ts";
+import { type Column, summarize } from "./recent_commands.ts";
 
 const STEP = 5;
 const headings = ["Seconds ago", "Commands", "Reads", "Writes", "Median", "Longest", "Blocks"];
 
 export interface TimeTable {
   readonly root: HTMLElement;
-  /** Costs nothing while it is folded. `seconds` as far back as the charts go. */
-  show(spans: readonly CommandSpan[], now: number, seconds: number): void;
+  /** Costs nothing while it is folded. */
+  show(columns: readonly (Column | undefined)[]): void;
 }
 
 export function makeTimeTable(): TimeTable {
@@ -30,9 +29,9 @@ export function makeTimeTable(): TimeTable {
   let shown = "";
   return {
     root,
-    show(spans, now, seconds) {
+    show(columns) {
       if (!root.open) return;
-      const rows = summarize(spans, now, { seconds, step: STEP }).map(row => [
+      const rows = summarize(columns, STEP).map(row => [
         `${row.to}–${row.from}`,
         formatCount(row.commands),
         formatCount(row.reads),

@@ -3,7 +3,6 @@
  * histogram and a heat map, the latest commands phase by phase, where on the disk they went, and all of it as a file.
  */
 
-import { commandName } from "../../devices/nvme/spec/decode.ts";
 import { csv, fioLog, traceJson } from "../../devices/nvme/trace_files.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
@@ -14,7 +13,8 @@ import { saveAs } from "../save_as.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
-import { isOpen, matches, Recording, type SpanFilter } from "./recording.ts";
+import { RecentCommands } from "./recent_commands.ts";
+import { commandOf, labelOf, matches, Recording, type SpanFilter } from "./recording.ts";
 import { makeTimeCharts } from "./time_charts.ts";
 
 /**
@@ -22,16 +22,17 @@ import { makeTimeCharts } from "./time_charts.ts";
  * Half a minute stands almost still anyway, and drawing takes the cores that the machine runs on.
  */
 const DRAW_MS = 1000;
-/** Commands that are looked at for new choices: what came before them has been offered then. */
-const OFFERED = 500;
+
+/** Commands that are shown phase by phase. */
+const LATEST = 10;
 
 /** Mounts the view into `el`; `open` is called to have another trace opened. */
 export function mountTiming(el: HTMLElement, machine: Watched, open: () => void): Dispose {
   const histogramView = makeHistogram();
   const phases = makePhases();
   const charts = makeTimeCharts();
-  const queue = choice("Queue");
-  const command = choice("Command");
+  const queue = choice("Queue", qid => (qid === 0 ? "admin" : String(qid)));
+  const command = choice("Command", labelOf);
   const slower = element("input", { type: "number", min: "0", step: "10", value: "0", id: "timing-slower" });
   const clear = button("Clear", () => restart());
   const perfetto = button("Perfetto JSON", async () => {
@@ -83,30 +84,37 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   );
 
   const endObservation = machine.observe();
-  const histogram = new LatencyHistogram();
   let observation: Stretch | undefined;
   let reader: Follower | undefined;
   let drawnAt = Number.NEGATIVE_INFINITY;
 
   const filter = (): SpanFilter => ({
     qid: queue.value,
-    opcode: command.value,
+    command: command.value,
     slowerThan: Math.max(0, slower.valueAsNumber || 0),
   });
   let present = filter();
-  const count = (span: CommandSpan) => {
+  const histogram = new LatencyHistogram();
+  const recent = new RecentCommands();
+  /** The latest commands; their last phases come later than they. */
+  const latest: CommandSpan[] = [];
+  const recording = new Recording(span => {
+    queue.offer(span.qid);
+    command.offer(commandOf(span.qid, span.opcode));
     const latency = latencyOf(span);
-    if (matches(present, span, latency)) histogram.add(latency);
-  };
-  const recording = new Recording(count);
-  const filtered = () => {
-    if (isOpen(present)) return recording.spans;
-    return recording.spans.filter(span => matches(present, span, latencyOf(span)));
-  };
+    if (!matches(present, span, latency)) return;
+    histogram.add(latency);
+    recent.add(span, latency);
+    latest.push(span);
+    if (latest.length > LATEST) latest.shift();
+  });
+  const filtered = () => recording.spans.filter(span => matches(present, span, latencyOf(span)));
   const recount = () => {
     present = filter();
     histogram.clear();
-    for (const span of recording.spans) count(span);
+    recent.clear();
+    latest.length = 0;
+    recording.retell();
     drawnAt = Number.NEGATIVE_INFINITY;
   };
   const restart = () => {
@@ -133,15 +141,11 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     }
     setText(figures[4].value, formatTotal(reader?.lost ?? 0));
     histogramView.show(histogram.octaves());
-    phases.show(filtered());
-    queue.offer(recording.spans.slice(-OFFERED), ({ qid }) => [qid, qid === 0 ? "admin" : String(qid)]);
-    // The same opcode means one thing on the admin queue and another on the others.
-    command.offer(
-      recording.spans.slice(-OFFERED).filter(({ qid }) => (queue.value === 0 ? qid === 0 : qid !== 0)),
-      ({ qid, opcode }) => [opcode, commandName(qid, opcode)],
-    );
+    phases.show(latest);
+    queue.show();
+    command.show();
   };
-  const drawCharts = () => charts.show(filtered(), observation?.now() ?? 0);
+  const drawCharts = () => charts.show(recent, observation?.now() ?? 0);
   const halves = [drawFigures, drawCharts];
   let turn = 0;
 
@@ -167,9 +171,10 @@ function saveText(text: string, type: string, name: string): void {
 }
 
 /** A select that offers what there has been so far. */
-function choice(label: string) {
+function choice(label: string, nameOf: (value: number) => string) {
   const select = element("select", {}, element("option", { value: "" }, "all"));
   const offered = new Set<number>();
+  let shown = 0;
   return {
     select,
     root: element("label", {}, label, select),
@@ -177,13 +182,15 @@ function choice(label: string) {
     get value(): number | undefined {
       return select.value === "" ? undefined : Number(select.value);
     },
-    offer(spans: readonly CommandSpan[], of: (span: CommandSpan) => readonly [value: number, name: string]) {
-      for (const span of spans) {
-        const [value, name] = of(span);
-        if (offered.has(value)) continue;
-        offered.add(value);
-        select.append(element("option", { value: String(value) }, name));
+    /** There has been this: called for each command, so it only takes note. */
+    offer(value: number) {
+      offered.add(value);
+    },
+    show() {
+      for (const value of [...offered].slice(shown)) {
+        select.append(element("option", { value: String(value) }, nameOf(value)));
       }
+      shown = offered.size;
     },
   };
 }

@@ -4,6 +4,7 @@ import { chromeTrace } from "../../trace/chrome_trace.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { type SavedNamespace, savedTrace, type TraceAbout } from "../../trace/saved_trace.ts";
 import { straighten } from "../../trace/straighten.ts";
+import { timeLine } from "../../trace/time_line.ts";
 import type { TraceRecord } from "../../trace/trace_ring.ts";
 import { commandName } from "./spec/decode.ts";
 import { NvmOpcode } from "./spec/opcodes.ts";
@@ -15,21 +16,6 @@ export function traceJson(records: readonly TraceRecord[], about: TraceAbout): s
     ...chromeTrace(straight, commandName),
     doorbell: savedTrace({ about, records: straight }),
   });
-}
-
-/** Of two queues' answers the later one may have been read first: so far back, in microseconds, a next moment may lie. */
-const DISORDER = 1_000_000;
-
-/** Microseconds since the first of the moments that it is given in turn, for gaps up to the 71 minutes in which the clock wraps. */
-function elapsed(): (moment: number) => number {
-  let before: number | undefined;
-  let sum = 0;
-  return moment => {
-    const step = (moment - (before ?? moment)) >>> 0;
-    sum += step >= 2 ** 32 - DISORDER ? step - 2 ** 32 : step;
-    before = moment;
-    return sum;
-  };
 }
 
 const columns =
@@ -44,7 +30,7 @@ const between = (from: number, to: number | undefined): number | "" =>
  * moved, `storage_us` the part of it that storage was waited for; `interrupt_us` and `seen_us` count from the completion entry.
  */
 export function csv(spans: readonly CommandSpan[]): string {
-  const since = elapsed();
+  const since = timeLine();
   const lines = spans.map(span => {
     const { postedAt, qid, opcode, cid, nsid, lba, blocks, status, rungAt, fetchedAt, readyAt, doneAt } =
       span;
@@ -76,7 +62,7 @@ const fioDirections: Readonly<Record<number, number>> = { [NvmOpcode.read]: 0, [
  * nanoseconds, direction (0 read, 1 write), bytes, offset in bytes, priority (0).
  */
 export function fioLog(spans: readonly CommandSpan[], namespaces: readonly SavedNamespace[]): string {
-  const since = elapsed();
+  const since = timeLine();
   const lines = spans.flatMap(span => {
     const { qid, nsid, opcode, lba, blocks, postedAt } = span;
     const ms = Math.floor(Math.max(0, since(postedAt)) / 1000);
