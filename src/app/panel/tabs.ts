@@ -25,6 +25,8 @@ export function makeTabs(tabs: readonly Tab[], shown: (name: string) => void = (
   );
   let dispose: Dispose = () => {};
   let present = 0;
+  /** The row is wider than a phone. */
+  const reveal = () => buttons[present].scrollIntoView({ block: "nearest", inline: "nearest" });
   const select = (index: number) => {
     dispose();
     present = index;
@@ -34,8 +36,7 @@ export function makeTabs(tabs: readonly Tab[], shown: (name: string) => void = (
     }
     const { name, mount } = tabs[index];
     view.setAttribute("aria-labelledby", `tab-${name}`);
-    // The row is wider than a phone.
-    buttons[index].scrollIntoView({ block: "nearest", inline: "nearest" });
+    reveal();
     dispose = mount(view);
     shown(name);
   };
@@ -49,13 +50,19 @@ export function makeTabs(tabs: readonly Tab[], shown: (name: string) => void = (
       buttons[next].focus();
     });
   }
+  const list = element("div", { role: "tablist", "aria-label": "Views" }, ...buttons);
+  const resized = new ResizeObserver(reveal);
+  resized.observe(list);
   return {
-    list: element("div", { role: "tablist", "aria-label": "Views" }, ...buttons),
+    list,
     view,
     show(name) {
       const index = tabs.findIndex(tab => tab.name === name);
       select(index < 0 ? present : index);
     },
-    dispose: () => dispose(),
+    dispose() {
+      resized.disconnect();
+      dispose();
+    },
   };
 }
