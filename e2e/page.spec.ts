@@ -64,9 +64,15 @@ for (const [name, viewport] of [
   ["desktop", { width: 1280, height: 800 }],
   ["phone", { width: 390, height: 844 }],
 ] as const) {
-  test(`the status line follows the I/O on a ${name}`, async ({ persistent }) => {
+  test(`the greeting fits, and the status line follows the I/O, on a ${name}`, async ({ persistent }) => {
     const page = await persistent.open("/", viewport);
     await booted(page);
+    // No line of it goes on in the next row.
+    const rows = page.locator(".xterm-rows > div");
+    for (const line of ["with an NVMe SSD that lives in it too.", "    bs=1M count=256 iflag=direct"]) {
+      await expect(rows.filter({ hasText: line })).toHaveText(line);
+    }
+    await page.screenshot({ path: `test-results/greeting-${name}.png` });
     const work = page.evaluate(() =>
       window.doorbell?.exec("dd if=/dev/nvme0n2 of=/dev/null bs=1M count=512 iflag=direct"),
     );

@@ -4,7 +4,7 @@
 
 # Tools that run on this machine.
 tools="gcc gcc-multilib libc6-dev-i386 binutils make bc bison flex libelf-dev lz4 cpio
-  libdevmapper1.02.1 dpkg-dev bzip2 xz-utils e2fsprogs pkg-config"
+  libdevmapper1.02.1 dpkg-dev bzip2 xz-utils e2fsprogs pkg-config python3"
 # Unpacked into .build/sysroot: what is copied into the image, or linked into it.
 binaries="libc6:i386 coreutils:i386 e2fsprogs:i386 libext2fs2:i386 libss2:i386
   libcom-err2:i386 hdparm:i386 nano-tiny:i386 libncursesw6:i386 libtinfo6:i386

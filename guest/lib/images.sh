@@ -37,14 +37,19 @@ make_initramfs() {
   gzip -9nc "$work/initramfs.cpio" >"$images/initramfs.cpio.gz"
 }
 
+# The init of a guest with a network card.
+network_init() {
+  grep -q '^mount -o move .proc ' "$guest/initramfs/init" || { echo "initramfs/init has no place for /network/up." >&2; exit 1; }
+  sed '/^mount -o move .proc /i . /network/up' "$guest/initramfs/init"
+}
+
 # What the page appends to the initramfs of a guest with a network card: the same init with one more line, and what it
 # needs.
 make_network() {
   say "network"
   local stage=$work/network
   mkdir -p "$stage"
-  sed '/^mount -o move .proc /i . /network/up' "$guest/initramfs/init" >"$stage/init"
-  grep -q '^. /network/up$' "$stage/init" || { echo "initramfs/init has no place for /network/up." >&2; exit 1; }
+  network_init >"$stage/init"
   cp "$guest"/network/{up,udhcpc} "$stage"
   install_program "$work/src/busybox-network/busybox" "$stage/busybox"
   {
@@ -108,8 +113,12 @@ stage_rootfs() {
 
 make_rootfs() {
   say "root file system"
-  local root=$work/rootfs image=$work/rootfs.ext4 path field
-  stage_rootfs "$root"
+  stage_rootfs "$work/rootfs"
+  pack_rootfs "$work/rootfs"
+}
+
+pack_rootfs() { # <root>
+  local root=$1 image=$work/rootfs.ext4 path field
   find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
   truncate -s 48M "$image"
   # No lazy initialisation: a fresh disk must not be busy with itself while people measure it.
@@ -131,7 +140,7 @@ make_rootfs() {
   install_boot_sector "$image"
   e2fsck -fn "$image" >/dev/null 2>&1 || { echo "the new file system is not clean" >&2; exit 1; }
   cut_out_boot_files "$image" "$image.cut"
-  gzip -9nc "$image.cut" >"$images/rootfs.ext4.gz"
+  "$guest/lib/gzip_pieces" <"$image.cut" >"$images/rootfs.ext4.gz"
 }
 
 copy_bios() {

@@ -79,7 +79,7 @@ write_manifest() {
     package_entries
     echo '  ],'
     echo '  "rebuild": "guest/build, as root on Debian 12; see guest/README.md",'
-    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (built twice from empty folders in two paths of one installation: the same); bzImage-network and network.cpio.gz were built once, by the same steps. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
+    echo '  "reproducible": "Built from empty folders on two Debian 12 installations (one a bare debootstrap) in two different paths: every file here had the same sha256; bzImage has since got guest/patches (that step was run once) and rootfs.ext4.gz GRUB (built twice from empty folders in two paths of one installation: the same); bzImage-network and network.cpio.gz were built once, by the same steps; the texts in initramfs.cpio.gz and rootfs.ext4.gz were changed since with guest/build --texts, which without a change of texts gave the same bytes. Newer Debian packages change the bytes; guest/packages.lock names the versions used."'
     echo '}'
   } >"$images/manifest.json"
   {
