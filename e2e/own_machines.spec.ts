@@ -159,7 +159,7 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
   expect(await restore(again, taken?.id)).toContain("no such snapshot");
 });
 
-/** What the built-in machine is made of, as two machines of one's own: Linux with its root file system on IDE, and on NVMe. */
+/** What the built-in machine is made of, as machines of one's own: Linux with its root file system on each of the controllers. */
 async function keepLinuxMachines(page: Page): Promise<void> {
   await page.evaluate(async () => {
     const fetched = async (name: string) => (await fetch(`images/${name}`)).blob();
@@ -176,6 +176,7 @@ async function keepLinuxMachines(page: Page): Promise<void> {
     for (const [bus, device] of [
       ["ide", "sda"],
       ["nvme", "nvme0n1"],
+      ["virtio", "vda"],
     ]) {
       await window.doorbell?.catalogue.importImage(root, { name: `root on ${bus}` });
       const disk = (await window.doorbell?.catalogue.list())?.find(({ name }) => name === `root on ${bus}`);
@@ -222,7 +223,7 @@ async function shell(page: Page, command: string): Promise<void> {
   await expectConsole(page, new RegExp(`^${marker}`, "m"));
 }
 
-test("Linux in machines of one's own, on IDE and on NVMe, goes on under load from its own snapshot alone", async ({
+test("Linux in machines of one's own, on IDE, NVMe and virtio, goes on under load from its own snapshot alone", async ({
   persistent,
 }) => {
   const fio =
@@ -288,6 +289,13 @@ test("Linux in machines of one's own, on IDE and on NVMe, goes on under load fro
   page = await start("linux-nvme");
   await goesOn(page);
   await isClean(page, "/dev/nvme0n1");
+  await persistent.kill();
+
+  page = await start("linux-virtio");
+  await load(page);
+  page = await start("linux-virtio");
+  await goesOn(page);
+  await isClean(page, "/dev/vda");
 });
 
 test("a link boots images of another site, read by ranges, after asking; bad ones are refused in words", async ({

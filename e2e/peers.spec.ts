@@ -1,6 +1,11 @@
 /** The peers that the 2015 thread measured NVMe against, driven by Linux's own drivers, with the same checks as NVMe. */
+import type { Page } from "@playwright/test";
+import type { Automation } from "../src/app/automation.ts";
 import { scratchPaths } from "../src/machine/scratch.ts";
-import { booted, counters, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
+import { booted, counters, exec, expect, expectCleanKernelLog, quietFileSystem, test } from "./browser.ts";
+
+const suspend = (page: Page) => page.evaluate(() => (window.doorbell as Automation).snapshots.suspend());
+const restoredFrom = (page: Page) => page.evaluate(() => (window.doorbell as Automation).restoredFrom);
 
 const peers = [
   { scratch: "virtio-blk", serving: "iothread+poll", shadow: "dbbuf", interrupts: "msix" },
@@ -44,6 +49,21 @@ for (const peer of peers) {
     expect(trimmed).toContain("trimmed");
     expect((await counters(page)).flushes).toBeGreaterThan(after.flushes);
 
+    // Saved and switched off under load, it goes on in the next visit.
+    if (peer.serving.startsWith("iothread") || peer.interrupts === "intx") {
+      const load =
+        "fio --name=load --filename=/mnt/load --size=8m --rw=randwrite --bs=16k --iodepth=8 --ioengine=libaio --direct=1 --thread=1 --verify=crc32c --verify_fatal=1 --rate_iops=100 --output=/run/load.out";
+      await quietFileSystem(page);
+      await exec(page, `( ${load}; echo $? > /run/load.status ) </dev/null >/dev/null 2>&1 & sleep 2`);
+      await suspend(page);
+      await page.goto(`/?${new URLSearchParams(peer)}`);
+      await booted(page);
+      expect(await restoredFrom(page)).toBe("own");
+      await exec(page, "while [ ! -f /run/load.status ]; do sleep 1; done; grep -q '^0$' /run/load.status");
+      const [old] = await page.evaluate(() => (window.doorbell as Automation).snapshots.list());
+      expect(old.refusal).toContain("has been written to since it was taken");
+    }
+
     // The reset button without an unmount: what was synced is there, and the journal makes the rest good.
     await page.evaluate(() => window.doorbell?.restart());
     const { output: kept } = await exec(page, `mount ${device} /mnt && cat /mnt/kept && umount /mnt`);
@@ -66,5 +86,16 @@ test("v86's own IDE disk takes the scratch disk's place", async ({ persistent })
   expect(output).toMatch(/err= 0/);
   const disks = await page.evaluate(() => window.doorbell?.disks());
   expect(disks?.map(({ path }) => path)).toEqual(["/dev/nvme0n1"]);
+  // It is in memory, and in a snapshot of the machine.
+  await quietFileSystem(page);
+  await exec(page, "mkfs.ext4 -q -E lazy_itable_init=0 /dev/sda && mount /dev/sda /mnt");
+  await exec(page, "dd if=/dev/urandom of=/mnt/data bs=64k count=64 && cd /mnt && md5sum data > /run/sum");
+  const { bytes } = await suspend(page);
+  expect(bytes).toBeLessThan(64 << 20);
+  await page.goto("/?scratch=ide");
+  await booted(page);
+  expect(await restoredFrom(page)).toBe("own");
+  await exec(page, "echo 3 > /proc/sys/vm/drop_caches && cd /mnt && md5sum -c /run/sum && echo more > more");
+  await exec(page, "cd / && umount /mnt && e2fsck -fn /dev/sda");
   await expectCleanKernelLog(page);
 });

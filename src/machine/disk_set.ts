@@ -319,9 +319,6 @@ export class DiskSet implements DiskApi {
 }
 
 async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): Promise<SnapshotDisk> {
-  if (isVirtio(role)) {
-    throw new Error(`Snapshots do not cover a disk on ${role.on}; choose NVMe for it in the settings.`);
-  }
   const generation = await disk.seal();
   if (generation === undefined) {
     throw new Error(
@@ -329,17 +326,21 @@ async function sealDisk({ name, role, disk, nguid, capacityBytes }: Attached): P
     );
   }
   const { lbaBytes } = disk.describe();
-  const place = role.on === "nvme" ? { nsid: role.nsid } : { on: `ide ${role.drive}` };
-  return { id: disk.name, name, ...place, nguid, lbaBytes, capacityBytes, generation };
+  return { id: disk.name, name, ...placeOf(role), nguid, lbaBytes, capacityBytes, generation };
+}
+
+function placeOf(role: DiskRole): Pick<SnapshotDisk, "nsid" | "on"> {
+  if (role.on === "nvme") return { nsid: role.nsid };
+  return { on: role.on === "ide" ? `ide ${role.drive}` : role.on };
 }
 
 async function surveyDisk(attached: Attached): Promise<SnapshotDisk> {
   const { disk, role, name, nguid, capacityBytes } = attached;
   const isUnseeded = disk.name === SYSTEM && disk.seededSha256 === undefined;
-  if (role.on !== "nvme" || (!isUnseeded && disk.cache.allocatedBytes > 0)) return await sealDisk(attached);
+  if (!isUnseeded && disk.cache.allocatedBytes > 0) return await sealDisk(attached);
   const { lbaBytes } = disk.describe();
   const generation = isUnseeded ? UNSEEDED : BLANK;
-  return { id: disk.name, name, nsid: role.nsid, nguid, lbaBytes, capacityBytes, generation };
+  return { id: disk.name, name, ...placeOf(role), nguid, lbaBytes, capacityBytes, generation };
 }
 
 const entryOf = (entries: readonly DiskEntry[] | string, id: string): DiskEntry | undefined =>

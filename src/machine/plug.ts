@@ -83,7 +83,10 @@ export function plugNvme(
 }
 
 /** Undefined in a machine without a virtio device. */
-export function plugVirtio(board: Board, notifyServer: () => void): Plugged | undefined {
+export function plugVirtio(
+  board: Board,
+  notifyServer: () => void,
+): (Plugged & { readonly savable: Savable<NonNullable<MachineDevices["virtio"]>> }) | undefined {
   const { emulator, config, states } = board;
   const info = config.disks.find(({ virtio }) => virtio)?.virtio;
   if (!info || !states.virtio) return undefined;
@@ -98,7 +101,7 @@ export function plugVirtio(board: Board, notifyServer: () => void): Plugged | un
     host: { ...deviceHost(board, pci), notifyServer },
   });
   const { pciIds } = device;
-  pci.plug(board, {
+  const plugged = pci.plug(board, {
     name: `virtio-${info.type}`,
     device: VIRTIO_DEVICE,
     vendorId: pciIds.vendorId,
@@ -110,7 +113,17 @@ export function plugVirtio(board: Board, notifyServer: () => void): Plugged | un
     msixVectors: config.interrupts === "msix" ? MSIX_VECTORS : 0,
     capabilities: device.pciCapabilities(),
   });
-  return pluggedIn(device, pci);
+  const savable: Savable<NonNullable<MachineDevices["virtio"]>> = {
+    get busyWith() {
+      return device.busyWith;
+    },
+    save: () => ({ device: device.save(), pci: plugged.save() }),
+    restore(state) {
+      plugged.restore(state.pci);
+      device.restore(state.device);
+    },
+  };
+  return { ...pluggedIn(device, pci), savable };
 }
 
 /** One for configuration changes and one for each queue: SCSI has three. */

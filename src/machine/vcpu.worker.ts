@@ -110,10 +110,17 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
         for (const serial of serialPorts) serial.flush();
       },
     });
-    this.#saver = new MachineSaver({ emulator, nvme: nvme.savable, serialPorts, runLoop });
+    this.#saver = new MachineSaver({
+      emulator,
+      nvme: nvme.savable,
+      virtio: virtio?.savable,
+      serialPorts,
+      runLoop,
+    });
     if (config.resume) {
       await this.#saver.restore(config.resume);
       servers?.nvme.resume();
+      servers?.virtio?.resume();
       // In a machine of one's own a boot loader, or DOS, may have been running: whether a kernel does, the watch will see.
       if (!own) firmwarePace.isOn = false;
     }

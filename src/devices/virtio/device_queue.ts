@@ -1,4 +1,5 @@
 import { isRam } from "../guest_memory.ts";
+import type { VirtioQueueState } from "./device_state.ts";
 import { type GuestView, load16, store16 } from "./guest_view.ts";
 import { AVAIL_F_NO_INTERRUPT, Avail, DESC_BYTES, needEvent, Used } from "./spec/split_queue.ts";
 import { NO_VECTOR } from "./spec/transport.ts";
@@ -32,6 +33,26 @@ export class DeviceQueue {
     this.unfetched = -1;
     this.#usedIdx = 0;
     this.#signalledIdx = 0;
+  }
+
+  /** For a snapshot; `lastAvail` is the serving side's to know. */
+  save(lastAvail: number): VirtioQueueState {
+    const { addresses, size, vector, enabled } = this;
+    const [usedIdx, signalledIdx] = [this.#usedIdx, this.#signalledIdx];
+    return { addresses: [...addresses], size, vector, enabled, lastAvail, usedIdx, signalledIdx };
+  }
+
+  /** False, and the queue is as after a reset, when its rings cannot be where the state says. */
+  restore({ addresses, size, vector, enabled, usedIdx, signalledIdx }: VirtioQueueState): boolean {
+    this.addresses.set(addresses);
+    this.size = size;
+    this.vector = vector;
+    this.enabled = enabled === true;
+    this.#usedIdx = usedIdx;
+    this.#signalledIdx = signalledIdx;
+    if (!this.enabled || this.isUsable) return true;
+    this.reset();
+    return false;
   }
 
   get desc(): number {

@@ -1,6 +1,12 @@
 import { addCounter, Counter } from "../../trace/counters.ts";
 import type { GuestMemory } from "../guest_memory.ts";
 import { DeviceQueue } from "./device_queue.ts";
+import {
+  checkVirtioState,
+  VIRTIO_STATE_VERSION,
+  type VirtioState,
+  VirtioStateError,
+} from "./device_state.ts";
 import { type DeviceType, deviceType } from "./device_type.ts";
 import type { VirtioDiskInfo } from "./disk_info.ts";
 import { guestView } from "./guest_view.ts";
@@ -347,9 +353,7 @@ export class VirtioPciDevice {
       this.#needReset();
       return;
     }
-    this.#publishConfiguration();
-    shared.setControl(Control.FEATURES, this.#driverFeatures[0] | 0);
-    shared.setControl(Control.LIVE, 1);
+    this.#goLive();
     for (const [index, queue] of this.#queues.entries()) {
       if (queue.enabled && this.#type.isServed(index)) {
         shared.setQueue(index, QueueWord.ANNOUNCED, queue.availIdx);
@@ -358,23 +362,34 @@ export class VirtioPciDevice {
     this.#host.notifyServer();
   }
 
+  #goLive(): void {
+    this.#publishConfiguration();
+    this.#shared.setControl(Control.FEATURES, this.#driverFeatures[0] | 0);
+    this.#shared.setControl(Control.LIVE, 1);
+  }
+
   #enableQueue(index: number, queue: DeviceQueue): void {
     if (!queue.isUsable) {
       this.#needReset();
       return;
     }
     queue.enabled = true;
+    this.#publishQueue(index, queue, 0);
+    this.#host.notifyServer();
+  }
+
+  /** Nothing behind `announced`, an index of the available ring, is to be taken yet. */
+  #publishQueue(index: number, queue: DeviceQueue, announced: number): void {
     if (!this.#type.isServed(index)) return;
     const shared = this.#shared;
     shared.setQueue(index, QueueWord.SIZE, queue.size);
     shared.setQueue(index, QueueWord.DESC, queue.desc);
     shared.setQueue(index, QueueWord.AVAIL, queue.avail);
     shared.setQueue(index, QueueWord.USED, queue.used);
-    shared.setQueue(index, QueueWord.ANNOUNCED, 0);
-    shared.setQueue(index, QueueWord.KICKED, 0);
+    shared.setQueue(index, QueueWord.ANNOUNCED, announced);
+    shared.setQueue(index, QueueWord.KICKED, announced);
     shared.setQueue(index, QueueWord.POSTED, shared.getQueue(index, QueueWord.FETCHED));
     shared.setQueue(index, QueueWord.ENABLED, 1);
-    this.#host.notifyServer();
   }
 
   /** Section 2.1.2: says so in the status, and by an interrupt once the driver is there to take it. */
@@ -542,6 +557,66 @@ export class VirtioPciDevice {
       if (shared.serverNotifier.ownerIsAsleep) addCounter(shared.counters, Counter.doorbellsSwept);
       this.#host.notifyServer();
     }
+  }
+
+  // --- Snapshots
+
+  /** What is under way that cannot be saved, as the end of "it is busy with …". */
+  get busyWith(): string | undefined {
+    if (this.#resetting) return "a reset of the virtio device";
+    if ((this.#status & DeviceStatus.DEVICE_NEEDS_RESET) !== 0) return "a virtqueue that is broken";
+    return this.hasWork || this.ioInFlight ? "I/O requests" : undefined;
+  }
+
+  /** The device as plain data, while it is busy with nothing. */
+  save(): VirtioState {
+    return {
+      version: VIRTIO_STATE_VERSION,
+      pciDeviceId: this.#type.pciDeviceId,
+      status: this.#status,
+      featureSelect: this.#featureSelect,
+      driverFeatureSelect: this.#driverFeatureSelect,
+      driverFeatures: [...this.#driverFeatures],
+      configVector: this.#configVector,
+      queueSelect: this.#queueSelect,
+      isr: this.#isr,
+      pin: this.#pin,
+      configuration: [...new Uint8Array(this.#configuration.buffer)],
+      queues: this.#queues.map((queue, index) =>
+        queue.save(this.#shared.getQueue(index, QueueWord.LAST_AVAIL)),
+      ),
+    };
+  }
+
+  /**
+   * Puts a state into a device that is as new, before its serving side has looked for work: until then this thread may write its
+   * words too. The guest's memory must be as it was. Throws VirtioStateError, and then the device is as new.
+   */
+  restore(state: VirtioState): void {
+    checkVirtioState(state, this.#type, this.#offered);
+    if (!this.#queues.every((queue, index) => queue.restore(state.queues[index]))) {
+      for (const queue of this.#queues) queue.reset();
+      throw new VirtioStateError(
+        "The saved state of the virtio device is damaged: a queue does not lie in memory.",
+      );
+    }
+    this.#status = state.status;
+    this.#featureSelect = state.featureSelect;
+    this.#driverFeatureSelect = state.driverFeatureSelect;
+    this.#driverFeatures.set(state.driverFeatures);
+    this.#configVector = state.configVector;
+    this.#queueSelect = state.queueSelect;
+    this.#isr = state.isr;
+    this.#pin = state.pin === true;
+    this.#configuration = new DataView(Uint8Array.from(state.configuration).buffer);
+    for (const [index, queue] of this.#queues.entries()) {
+      if (!queue.enabled) continue;
+      const { lastAvail } = state.queues[index];
+      this.#shared.setQueue(index, QueueWord.LAST_AVAIL, lastAvail);
+      this.#publishQueue(index, queue, lastAvail);
+    }
+    if ((this.#status & DeviceStatus.DRIVER_OK) !== 0) this.#goLive();
+    this.#host.notifyServer();
   }
 
   // --- Interrupts (sections 2.3, 4.1.5.3, 4.1.5.4)

@@ -62,6 +62,16 @@ export class VirtioServer implements AioHandler, VirtioServices {
     this.#handler = options.info.type === "block" ? new BlockHandler(this) : new ScsiHandler(this);
     this.#epoch = this.#shared.getControl(Control.EPOCH);
     this.#shared.setControl(Control.EPOCH_ACK, this.#epoch);
+    this.resume();
+  }
+
+  /** Takes up queues that are there before this server has looked at any: those of a machine that goes on (a snapshot). */
+  resume(): void {
+    const shared = this.#shared;
+    for (let queue = 0; queue < MAX_QUEUES; queue++) {
+      if (shared.getQueue(queue, QueueWord.ENABLED) !== 0)
+        this.#tails.forget(queue, shared.getQueue(queue, QueueWord.LAST_AVAIL));
+    }
   }
 
   // --- AioHandler

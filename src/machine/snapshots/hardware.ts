@@ -12,6 +12,8 @@ export function hardwareOf(settings: MachineSettings): Hardware {
     interrupts,
     scratch,
     network: network === "" ? "off" : "on",
+    // v86's own disk is in memory and in the snapshot. Other versions of Doorbell could not read what that says of it.
+    ...(scratch === "ide" && { ideDisk: "sparse" }),
   };
 }
 

@@ -13,6 +13,8 @@ const FIRMWARE_END = 1 << 20;
 export interface MachineParts {
   readonly emulator: Emulator;
   readonly nvme: Savable<MachineDevices["nvme"]>;
+  /** Undefined in a machine without a virtio device. */
+  readonly virtio: Savable<NonNullable<MachineDevices["virtio"]>> | undefined;
   readonly serialPorts: readonly SerialPort[];
   readonly runLoop: RunLoop;
 }
@@ -27,10 +29,10 @@ export class MachineSaver {
 
   /** See VcpuWorkerApi.freeze. */
   async freeze(): Promise<string | undefined> {
-    const { emulator, nvme, runLoop } = this.#parts;
+    const { emulator, nvme, virtio, runLoop } = this.#parts;
     let busyWith: string | undefined = "another snapshot";
     const isQuiet = () => {
-      busyWith = nvme.busyWith ?? ideBusyWith(emulator.v86);
+      busyWith = nvme.busyWith ?? virtio?.busyWith ?? ideBusyWith(emulator.v86);
       return busyWith === undefined;
     };
     return (await runLoop.freeze(isQuiet, QUIET_LIMIT_MS)) ? undefined : busyWith;
@@ -42,11 +44,12 @@ export class MachineSaver {
 
   /** While it is frozen. */
   async save(): Promise<MachineStateBytes> {
-    const { emulator, nvme, serialPorts } = this.#parts;
+    const { emulator, nvme, virtio, serialPorts } = this.#parts;
     for (const port of serialPorts) port.flush();
     const devices: MachineDevices = {
       clockMs: emulator.clock.now(),
       nvme: nvme.save(),
+      ...(virtio && { virtio: virtio.save() }),
       serialInput: serialPorts.map(port => port.save()),
       input: emulator.screen.input.save(),
       sense: saveSense(emulator.v86),
@@ -56,7 +59,10 @@ export class MachineSaver {
 
   /** Into a machine that has not run; its clock goes on from the snapshot's already. */
   async restore({ devices, v86 }: MachineStateBytes): Promise<void> {
-    const { emulator, nvme, serialPorts } = this.#parts;
+    const { emulator, nvme, virtio, serialPorts } = this.#parts;
+    if ((virtio === undefined) !== (devices.virtio === undefined)) {
+      throw new Error("The snapshot is damaged: its virtio device is not that of the machine. Delete it.");
+    }
     const { cpu } = emulator;
     const zeroMemory = cpu.zero_memory;
     // v86 clears all memory first, and the operating system would have to give each page of it.
@@ -69,6 +75,7 @@ export class MachineSaver {
       putBack();
     }
     nvme.restore(devices.nvme);
+    if (devices.virtio) virtio?.restore(devices.virtio);
     for (const [i, port] of serialPorts.entries()) port.restore(devices.serialInput[i] ?? []);
     if (devices.input) emulator.screen.input.restore(devices.input);
     if (devices.sense) restoreSense(emulator.v86, devices.sense);

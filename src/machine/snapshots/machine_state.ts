@@ -1,5 +1,6 @@
 /** What a snapshot holds of a machine, taken and put back in the vCPU thread, between two stretches of guest code. */
 import type { ControllerState } from "../../devices/nvme/controller_state.ts";
+import type { VirtioState } from "../../devices/virtio/device_state.ts";
 import type { SenseState } from "../v86/ide_state.ts";
 import type { InputState } from "../v86/input_devices.ts";
 import type { PciFunctionState } from "../v86/pci_function.ts";
@@ -9,6 +10,8 @@ export interface MachineDevices {
   /** The guest's clock, in milliseconds. */
   readonly clockMs: number;
   readonly nvme: { readonly controller: ControllerState; readonly pci: PciFunctionState };
+  /** Of a machine that has a virtio device. */
+  readonly virtio?: { readonly device: VirtioState; readonly pci: PciFunctionState } | undefined;
   /** Of each serial port: bytes that the guest has not read yet. */
   readonly serialInput: readonly (readonly number[])[];
   /** Of keyboard and mouse, and of the CD drive. Absent in older snapshots: nothing waited, and nothing had failed. */

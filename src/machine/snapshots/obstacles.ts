@@ -11,17 +11,11 @@ export function obstacleOf({
   if (own && own.id === undefined) {
     return "This machine comes from a link, and nothing of it is kept: make one of your own with its images (Machines…) to take snapshots of it.";
   }
-  if (own?.bus === "virtio" && own.disks.length > 0) {
-    return "Snapshots do not cover disks on virtio: have this machine's disks hang on NVMe or IDE (Machines…).";
-  }
   if (readOnly) {
     return "This machine works on a copy of the disks, which is dropped in the end: a snapshot of it would have no disks to go back to.";
   }
   if (rescue)
     return "The rescue shell has nothing to keep: repair the disk, restart, and take the snapshot then.";
-  if (settings.scratch !== "nvme") {
-    return `Snapshots do not cover a scratch disk on ${settings.scratch}; choose NVMe for it in the settings.`;
-  }
   if (settings.network !== "") {
     return "Snapshots do not cover a network card: its connections would be of another time. Switch it off in the settings.";
   }

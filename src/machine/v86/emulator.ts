@@ -4,6 +4,7 @@ import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
 import { GuestClock } from "./guest_clock.ts";
 import { guestRam } from "./guest_ram.ts";
 import { completeIdeDrives } from "./ide_drives.ts";
+import { saveScratchSparsely } from "./ide_scratch.ts";
 import { type Media, mediaOptions } from "./media.ts";
 import { netDevice, placeNetworkCard } from "./network_card.ts";
 import { Screen } from "./screen.ts";
@@ -89,6 +90,7 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   clock.install(emulator);
   const screen = new Screen(emulator, options.screenPort);
   if (media) completeIdeDrives(emulator, media);
+  if (options.ideBytes > 0) saveScratchSparsely(emulator);
   const { cpu } = emulator.v86;
   if (options.network !== "") placeNetworkCard(cpu);
   // Nothing of the machine is older than the clock.

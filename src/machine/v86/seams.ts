@@ -122,6 +122,14 @@ export interface V86IdeDrive {
   push_irq(): void;
 }
 
+/** v86's own medium in memory (its SyncBuffer). */
+export interface V86MemoryBuffer {
+  readonly buffer: ArrayBuffer;
+  set(start: number, data: Uint8Array, done: () => void): void;
+  get_state(): unknown[];
+  set_state(state: unknown[]): void;
+}
+
 interface V86IdeChannel {
   readonly master: V86IdeDrive;
   readonly slave: V86IdeDrive;

@@ -184,13 +184,19 @@ export class DriverQueue {
   }
 }
 
+/** As it goes into a file. */
+export interface SavedRig {
+  readonly device: string;
+  readonly ram: Uint8Array;
+}
+
 /** Device, serving side, disk, RAM and driver in one thread. */
 export class Rig {
   readonly memory: GuestMemory;
   readonly view: DataView;
-  readonly shared = new VirtioSharedState();
-  readonly device: VirtioPciDevice;
-  readonly server: VirtioServer;
+  shared = new VirtioSharedState();
+  device: VirtioPciDevice;
+  server: VirtioServer;
   readonly disk: TestDisk;
   readonly info: VirtioDiskInfo;
   /** Exceptions that the device should not have had. */
@@ -211,27 +217,42 @@ export class Rig {
   queues: DriverQueue[] = [];
   /** Was VIRTIO_F_EVENT_IDX negotiated? */
   eventIdx = false;
+  readonly #options: RigOptions;
   #inAccess = false;
   #free = FIRST_FREE;
 
   constructor(options: RigOptions = {}) {
     const { type = "block", lbaShift = 9, blocks = 2048, ramBytes = 8 << 20 } = options;
-    const { queueSize = 16, requestQueues = 1, msix = true, stronglyOrderedHost = true } = options;
+    this.#options = options;
     this.memory = createGuestMemory(new SharedArrayBuffer(ramBytes), 0, ramBytes);
     this.view = new DataView(this.memory.bytes.buffer);
     this.info = { type, lbaShift, blocks, serialNumber: "SN-1", wwn: "5002538e4f5a6b7c" };
     this.disk = new TestDisk(blocks << lbaShift);
-    this.msixEnabled = msix;
+    this.msixEnabled = options.msix ?? true;
+    this.device = this.#newDevice();
+    this.server = this.#newServer();
+    // Section 4.1.4: cfg_type is byte 3, offset at 8, length at 12, notify_off_multiplier at 16.
+    const caps = new Map(this.device.pciCapabilities(0).map(cap => [cap[3], new DataView(cap.buffer)]));
+    const offset = (cfgType: number) => caps.get(cfgType)!.getUint32(8, true);
+    this.common = offset(1);
+    this.notify = offset(2);
+    this.isr = offset(3);
+    this.config = offset(4);
+    this.notifyMultiplier = caps.get(2)!.getUint32(16, true);
+  }
+
+  #newDevice(): VirtioPciDevice {
+    const { queueSize = 16, requestQueues = 1, msix = true, eventIdx = true } = this.#options;
     const { memory, shared, info } = this;
     const safely = (action: () => void) => {
       if (this.#inAccess) throw new Error("interrupt raised within a register access");
       action();
     };
-    this.device = new VirtioPciDevice({
+    return new VirtioPciDevice({
       memory,
       shared,
       info,
-      eventIdx: options.eventIdx ?? true,
+      eventIdx,
       queueSize,
       requestQueues,
       msixVectors: msix ? 4 : 0,
@@ -247,22 +268,37 @@ export class Rig {
         memoryWritten: (start, end) => this.dirtied.push([start, end]),
       },
     });
-    this.server = new VirtioServer({
-      memory,
-      shared,
-      info,
-      disk: options.disk ?? this.disk,
-      stronglyOrderedHost,
-      reportBug: error => this.bugs.push(error),
-    });
-    // Section 4.1.4: cfg_type is byte 3, offset at 8, length at 12, notify_off_multiplier at 16.
-    const caps = new Map(this.device.pciCapabilities(0).map(cap => [cap[3], new DataView(cap.buffer)]));
-    const offset = (cfgType: number) => caps.get(cfgType)!.getUint32(8, true);
-    this.common = offset(1);
-    this.notify = offset(2);
-    this.isr = offset(3);
-    this.config = offset(4);
-    this.notifyMultiplier = caps.get(2)!.getUint32(16, true);
+  }
+
+  #newServer(): VirtioServer {
+    const { disk = this.disk, stronglyOrderedHost = true } = this.#options;
+    const { memory, shared, info } = this;
+    const reportBug = (error: unknown) => void this.bugs.push(error);
+    return new VirtioServer({ memory, shared, info, disk, stronglyOrderedHost, reportBug });
+  }
+
+  // --- Snapshots
+
+  /** The machine stands still, and what is under way ends. */
+  async save(): Promise<SavedRig> {
+    for (let i = 0; i < 40 && this.device.busyWith !== undefined; i++) {
+      this.device.safePoint(true);
+      await this.settle();
+    }
+    if (this.device.busyWith !== undefined) throw new Error(`still busy with ${this.device.busyWith}`);
+    return { device: JSON.stringify(this.device.save()), ram: this.memory.bytes.slice() };
+  }
+
+  /** Another machine goes on in place of this one, which may have done anything since. */
+  restore(saved: SavedRig, serverIsFirst = false): void {
+    this.memory.bytes.set(saved.ram);
+    this.shared = new VirtioSharedState();
+    this.device = this.#newDevice();
+    // Where the vCPU thread serves the I/O itself, the serving side is there before the state is.
+    if (serverIsFirst) this.server = this.#newServer();
+    this.device.restore(JSON.parse(saved.device));
+    if (serverIsFirst) this.server.resume();
+    else this.server = this.#newServer();
   }
 
   // --- Guest memory
