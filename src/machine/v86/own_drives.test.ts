@@ -90,6 +90,7 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     return characters.replace(new RegExp(`.{${columns}}`, "gs"), line => `${line.trimEnd()}\n`);
   };
   const shows = (expected: RegExp) => expect.poll(text, { timeout: 30_000 }).toMatch(expected);
+  const colours = () => new Set(graphics && new Uint32Array(graphics.pixels.buffer)).size;
   const type = (...groups: number[][]) => request({ kind: "keys", groups });
   const W = [0x11, 0x91];
   const K = [0x25, 0xa5];
@@ -136,15 +137,28 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     await start(await media(), { state, input });
     // The keys that waited: the screen is cleared (t), and the sector is read from the disk (r).
     await shows(/^=k$/m);
-    type(G);
-    await expect.poll(() => [graphics?.width, graphics?.height]).toEqual([320, 200]);
-    const again = await stop();
-    const graphical = { state: await again.v86.save_state(), input: again.screen.input.save() };
-    graphics = undefined;
-    await start(await media(), graphical);
-    await expect
-      .poll(() => new Set(graphics && new Uint32Array(graphics.pixels.buffer)).size)
-      .toBeGreaterThan(200);
+    // Graphics of a VGA, and of VESA's BIOS extension, whose picture is in the memory of the display adapter.
+    for (const [key, size] of [
+      [G, [320, 200]],
+      [V, [640, 480]],
+    ] as const) {
+      type(key);
+      await expect.poll(() => [graphics?.width, graphics?.height], { timeout: 10_000 }).toEqual(size);
+      await expect.poll(colours).toBeGreaterThan(200);
+      const again = await stop();
+      const saved = { state: await again.v86.save_state(), input: again.screen.input.save() };
+      graphics = undefined;
+      const later = Date.now() + 1500;
+      await expect.poll(() => Date.now(), { timeout: 3000 }).toBeGreaterThan(later);
+      await start(await media(), saved);
+      await expect.poll(colours).toBeGreaterThan(200);
+      await expect.poll(() => [graphics?.width, graphics?.height]).toEqual(size);
+      // The clock chip is right, however long it was off.
+      const { rtc } = (emulator as Emulator).cpu.devices as unknown as {
+        readonly rtc: { readonly rtc_time: number };
+      };
+      await expect.poll(() => Math.abs(rtc.rtc_time - Date.now())).toBeLessThan(1000);
+    }
     type(T, W, R, F);
     await shows(/^=rF0/m);
     expect(stored.get(0)?.[512]).toBe("r".charCodeAt(0));
@@ -155,7 +169,6 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     await start({ cdrom: new ImageBuffer(image), ideDisks: [], bootOrder: ["cdrom"] });
     await shows(/Hello from a CD\n>/);
     // Graphics of a VGA, and of VESA's BIOS extension: pictures that lie in the shared memory.
-    const colours = () => new Set(graphics && new Uint32Array(graphics.pixels.buffer)).size;
     type(G);
     await expect.poll(() => [graphics?.width, graphics?.height]).toEqual([320, 200]);
     await expect.poll(colours).toBeGreaterThan(200);
