@@ -36,7 +36,8 @@ const views: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   },
   async timing(page) {
     await openTab(page, "Timing");
-    await page.waitForTimeout(3000);
+    // The charts show half a minute.
+    await page.waitForTimeout(12_000);
   },
   async faults(page) {
     await openTab(page, "Faults");

@@ -23,8 +23,9 @@ import { makeTimeCharts } from "./time_charts.ts";
  */
 const DRAW_MS = 1000;
 
-/** Commands that are shown phase by phase. */
-const LATEST = 10;
+/** Commands that are shown phase by phase, and among how many they are found: the very latest have not come to their end. */
+const SHOWN = 10;
+const LATEST = 100;
 
 /** Mounts the view into `el`; `open` is called to have another trace opened. */
 export function mountTiming(el: HTMLElement, machine: Watched, open: () => void): Dispose {
@@ -96,8 +97,12 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   let present = filter();
   const histogram = new LatencyHistogram();
   const recent = new RecentCommands();
-  /** The latest commands; their last phases come later than they. */
+  /** Their last phases come later than they. */
   const latest: CommandSpan[] = [];
+  const latestSeen = () => {
+    const seen = latest.filter(({ seenAt }) => seenAt !== undefined);
+    return (seen.length > 0 ? seen : latest).slice(-SHOWN);
+  };
   const recording = new Recording(span => {
     queue.offer(span.qid);
     command.offer(commandOf(span.qid, span.opcode));
@@ -141,7 +146,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     }
     setText(figures[4].value, formatTotal(reader?.lost ?? 0));
     histogramView.show(histogram.octaves());
-    phases.show(latest);
+    phases.show(latestSeen());
     queue.show();
     command.show();
   };
