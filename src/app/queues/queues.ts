@@ -89,6 +89,8 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
   let lookedAt = Number.NEGATIVE_INFINITY;
   /** Commands that the controller has fetched since the last look. */
   let passed = 0;
+  /** Has anything happened since the last drawing? Else only the iothread's strip moves. */
+  let hasNews = true;
   /** More happens than anybody could follow, or did so less than BUSY_MS ago: between two runs of dd as well. */
   let busyUntil = Number.NEGATIVE_INFINITY;
 
@@ -99,6 +101,7 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
     reader = machine.follow();
     states = new EntryStates();
     history = new StateHistory();
+    hasNews = true;
     views.clear();
     pairs.replaceChildren();
     details.hide();
@@ -106,6 +109,7 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
 
   const read = () => {
     reader?.read(record => {
+      hasNews = true;
       if (record.kind === TraceKind.state) history.enter(record.a, record.time);
       else states.add(record);
       if (record.kind === TraceKind.fetched) passed++;
@@ -157,9 +161,10 @@ export function mountQueues(el: HTMLElement, machine: Watched, options: QueuesOp
     if (passed * 1000 > FOLLOWED * (now - lookedAt)) busyUntil = now + BUSY_MS;
     lookedAt = now;
     passed = 0;
-    const every = calm.matches ? CALM_MS : now < busyUntil ? BUSY_MS : LOOK_MS;
+    const every = calm.matches ? CALM_MS : now < busyUntil ? BUSY_MS : hasNews ? LOOK_MS : NUMBERS_MS;
     if (!hasTurned(every, drawnAt, now)) return undefined;
     drawnAt = now;
+    hasNews = false;
     // Until the next frame there is time for it.
     observation?.queues.refresh();
     return draw;
