@@ -15,7 +15,7 @@ const LOOPBACK = ["localhost", "127.0.0.1"].flatMap(host => [`http://${host}:*`,
  *
  * - 'wasm-unsafe-eval': v86 compiles what the guest runs to WebAssembly. Nothing makes JavaScript from text.
  * - style 'unsafe-inline': xterm.js writes style elements for its colours and cell sizes. No markup is ever parsed from data.
- * - worker-src blob: v86 makes a small timer worker of a blob.
+ * - worker-src blob: whether there are module workers is tried out with an empty one of a blob (src/app/requirements.ts).
  * - connect-src: the page asks no other origin for anything, unless the user names one: the address of a disk image, or of
  *   a network relay. Which one cannot be known here, as a disk that was attached in an earlier visit names one as well.
  */

@@ -3,6 +3,7 @@ import type { GuestMemory } from "../../devices/guest_memory.ts";
 import { type FirmwareFile, offerFirmwareFiles } from "./firmware_files.ts";
 import { GuestClock } from "./guest_clock.ts";
 import { guestRam } from "./guest_ram.ts";
+import { denyHelperWorker } from "./helper_worker.ts";
 import { completeIdeDrives } from "./ide_drives.ts";
 import { saveScratchSparsely } from "./ide_scratch.ts";
 import { type Media, mediaOptions } from "./media.ts";
@@ -63,8 +64,12 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   const { kernel, media } = options;
   const clock = new GuestClock();
   const emulator = new V86({
-    wasm_fn: (imports: WebAssembly.Imports) =>
-      instantiateShared(options.wasm, { ...imports, env: { ...imports.env, microtick: clock.now } }),
+    wasm_fn: async (imports: WebAssembly.Imports) => {
+      const env = { ...imports.env, microtick: clock.now };
+      const exports = await instantiateShared(options.wasm, { ...imports, env });
+      denyHelperWorker();
+      return exports;
+    },
     memory_size: options.memoryBytes,
     vga_memory_size: options.screenPort ? VGA_MEMORY.shown : VGA_MEMORY.hidden,
     bios: { buffer: options.bios },

@@ -90,7 +90,7 @@ export class RunLoop {
   constructor(options: RunLoopOptions) {
     this.#options = options;
     const { v86 } = options.emulator;
-    // The helper worker that v86 has started is not needed any more.
+    // Ends the helper worker of a V86 that somebody else has made (helper_worker.ts).
     v86.unregister_yield();
     const restoreRegister = override(v86, "register_yield", () => {});
     const restoreYield = override(v86, "yield", delayMs => {
