@@ -1,67 +1,89 @@
 /**
- * Starts Debian's Firefox (set FIREFOX to use another one) under Playwright, by WebDriver BiDi: Playwright's own Firefox is a
- * patched build that this project does not want to depend on.
+ * Starts Debian's Firefox (set FIREFOX to use another one) under Playwright, by WebDriver BiDi, the browser's own protocol:
+ * Playwright's own Firefox is a patched build that this project does not want to depend on.
+ *
+ * Playwright 1.65 and Firefox 153 misunderstand each other in two kinds of messages. All messages go through the WebSocket
+ * class that Playwright carries with it, so an interpreter stands there.
  */
 import { createRequire } from "node:module";
 
-/** What we need of the WebSocket class that Playwright talks to browsers with. */
-interface Socket {
-  send(data: unknown, ...rest: unknown[]): void;
-  emit(event: string, ...args: unknown[]): boolean;
-}
-
+/** A command, its answer, or an event: what is looked at here. */
 interface Message {
   readonly id?: number;
   readonly method?: string;
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
-/** Playwright sends it to each new context, with no feature set; Firefox 153 does not know it, and nothing starts. */
-const UNKNOWN_COMMAND = "emulation.setMediaFeaturesOverride";
-/** Firefox 153 leaves these without an identity, and Playwright then leaves them out. */
-const DOWNLOAD_EVENT = "browsingContext.download";
+/** Playwright sends it to each new context, also when there is nothing to override; Firefox does not know it, and nothing starts. */
+const MEDIA_FEATURES = "emulation.setMediaFeaturesOverride";
 
-/** Stands between the two where they do not understand each other. */
-function mediate({ prototype }: { readonly prototype: Socket }): void {
+/** What a Firefox that knew the command would answer; undefined where Firefox is to answer itself. */
+function answerFor({ id, method, params }: Message): object | undefined {
+  if (method !== MEDIA_FEATURES) return undefined;
+  // A test that asks for the dark scheme must fail, rather than look at the light one.
+  const isOverride = Object.values(params?.features ?? {}).some(
+    value => value !== null && value !== undefined,
+  );
+  return isOverride ? undefined : { type: "success", id, result: {} };
+}
+
+/** How the names of the events of a download begin. */
+const DOWNLOAD = "browsingContext.download";
+
+/** Playwright ignores a download that has no identity, and Firefox gives none to one that a page begins: its address is one. */
+function identified(event: Message): Message {
+  const { navigation, url } = event.params ?? {};
+  return { ...event, params: { ...event.params, download: navigation ?? url } };
+}
+
+/** What is used of the WebSocket class. */
+interface Socket {
+  send(data: unknown, ...rest: unknown[]): void;
+  emit(event: string, ...args: unknown[]): boolean;
+}
+
+function interpret({ prototype }: { readonly prototype: Socket }): void {
   const { send, emit } = prototype;
   prototype.send = function (this: Socket, data, ...rest) {
-    const message = parse(data, UNKNOWN_COMMAND);
-    if (message?.method !== UNKNOWN_COMMAND || !isNoOverride(message)) return send.call(this, data, ...rest);
-    const answer = { type: "success", id: message.id, result: {} };
-    setImmediate(() => emit.call(this, "message", Buffer.from(JSON.stringify(answer)), false));
+    const command = parse(data, MEDIA_FEATURES);
+    const answer = command && answerFor(command);
+    if (!answer) return send.call(this, data, ...rest);
+    // Not before Playwright waits for it.
+    setImmediate(() => emit.call(this, "message", encode(answer), false));
   };
   prototype.emit = function (this: Socket, event, ...args) {
     const [data, ...rest] = args;
-    const message = event === "message" ? parse(data, DOWNLOAD_EVENT) : undefined;
-    if (!message?.method?.startsWith(DOWNLOAD_EVENT)) return emit.call(this, event, ...args);
-    const params = { ...message.params, download: message.params?.navigation ?? message.params?.url };
-    return emit.call(this, event, Buffer.from(JSON.stringify({ ...message, params })), ...rest);
+    const message = event === "message" ? parse(data, DOWNLOAD) : undefined;
+    if (!message?.method?.startsWith(DOWNLOAD)) return emit.call(this, event, ...args);
+    return emit.call(this, event, encode(identified(message)), ...rest);
   };
 }
 
-/** Without an override nothing is to be done, and Firefox's refusal is not needed. */
-function isNoOverride({ params }: Message): boolean {
-  return Object.values(params?.features ?? {}).every(value => value === null || value === undefined);
+/** Only a message that mentions the name: there are many others, some of megabytes. */
+function parse(data: unknown, name: string): Message | undefined {
+  const text = typeof data === "string" ? data : Buffer.isBuffer(data) ? data.toString() : "";
+  return text.includes(name) ? (JSON.parse(text) as Message) : undefined;
 }
 
-/** A message that is about something. */
-function parse(data: unknown, subject: string): Message | undefined {
-  const text = typeof data === "string" ? data : Buffer.isBuffer(data) ? data.toString() : "";
-  return text.includes(subject) ? (JSON.parse(text) as Message) : undefined;
-}
+const encode = (message: object): Buffer => Buffer.from(JSON.stringify(message));
 
 const { ws } = createRequire(import.meta.url)("playwright-core/lib/utilsBundle") as {
   readonly ws?: { readonly prototype: Socket };
 };
-if (!ws) throw new Error("This Playwright has another WebSocket: look where e2e/firefox.ts can stand now.");
-mediate(ws);
+if (!ws)
+  throw new Error(
+    "This Playwright has another WebSocket: look where the interpreter of e2e/firefox.ts can stand now.",
+  );
+interpret(ws);
 
 export const firefoxLaunch = {
-  /** The way to an unpatched Firefox. */
+  /** A Firefox that is not patched. */
   channel: "moz-firefox",
   executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
-  // No override.
+  /** No override, so that MEDIA_FEATURES asks for nothing. */
   colorScheme: null,
-  // Without a question to the user.
-  firefoxUserPrefs: { "dom.events.testing.asyncClipboard": true },
+  firefoxUserPrefs: {
+    /** A page may use the clipboard without a question to the user. */
+    "dom.events.testing.asyncClipboard": true,
+  },
 };
