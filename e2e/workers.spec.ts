@@ -1,15 +1,17 @@
-import type { Page } from "@playwright/test";
+import type { Page, Worker } from "@playwright/test";
 import { booted, exec, expect, expectCleanKernelLog, test } from "./browser.ts";
 
-/** The page's worker that runs this script. */
-function workerOf(page: Page, script: "io.worker" | "vcpu.worker") {
-  const worker = page.workers().find(candidate => candidate.url().includes(script));
+/** The page's worker that runs this script; the newest, as one that has just ended may still be listed. */
+function workerOf(page: Page, script: "io.worker" | "vcpu.worker"): Worker {
+  const worker = page.workers().findLast(candidate => candidate.url().includes(script));
   if (!worker) throw new Error(`no ${script} among the page's workers`);
   return worker;
 }
 
-/** Firefox's driver tells of the worker's end, not of its answer. */
-const answerLost = () => {};
+/** The worker ends itself. Its answer is not waited for: Firefox's driver never tells that there will be none. */
+function end(worker: Worker): void {
+  void worker.evaluate(() => self.close()).catch(() => {});
+}
 
 /** A file that is synced, then writes that go on until the machine dies; resolves to how the last command was answered. */
 async function writeUntilItDies(page: Page, file: string): Promise<{ ended: Promise<string> }> {
@@ -50,15 +52,11 @@ test("workers that end without a word, and ones that throw, in the middle of wri
   await booted(page);
 
   const one = await writeUntilItDies(page, "io-ended");
-  await workerOf(page, "io.worker")
-    .evaluate(() => self.close())
-    .catch(answerLost);
+  end(workerOf(page, "io.worker"));
   await expectRestart(page, one.ended, "io-ended", /I\/O worker stopped: the browser ended it/);
 
   const two = await writeUntilItDies(page, "vcpu-ended");
-  await workerOf(page, "vcpu.worker")
-    .evaluate(() => self.close())
-    .catch(answerLost);
+  end(workerOf(page, "vcpu.worker"));
   await expectRestart(page, two.ended, "vcpu-ended", /machine worker stopped: the browser ended it/);
 
   const three = await writeUntilItDies(page, "io-threw");
@@ -75,18 +73,12 @@ test("a machine worker that has the disks itself ends during the boot and in the
   const page = await persistent.open("/?serving=mmio");
   await booted(page);
   const { ended } = await writeUntilItDies(page, "mmio-ended");
-  await workerOf(page, "vcpu.worker")
-    .evaluate(() => self.close())
-    .catch(answerLost);
+  end(workerOf(page, "vcpu.worker"));
   await expectRestart(page, ended, "mmio-ended", /machine worker stopped/);
   // During a boot: `ready` settles.
   await page.evaluate(() => void window.doorbell?.restart().catch(() => {}));
   await page.waitForFunction(() => window.doorbell?.bootStages().some(({ stage }) => stage === "kernel"));
   const ready = page.evaluate(() => window.doorbell?.ready.then(() => "ready", String));
-  await page
-    .workers()
-    .at(-1)
-    ?.evaluate(() => self.close())
-    .catch(answerLost);
+  end(workerOf(page, "vcpu.worker"));
   expect(await ready).toContain("machine worker stopped");
 });
