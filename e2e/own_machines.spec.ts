@@ -90,7 +90,10 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
 
   await page.getByRole("button", { name: "Snapshots…" }).click();
   await page.getByRole("button", { name: "Save and switch off" }).click();
-  await page.waitForFunction(() => window.doorbell?.state === "stopped");
+  await page.getByRole("button", { name: "Switch on" }).click();
+  await page.waitForFunction(() => window.doorbell?.restoredFrom === "own");
+  await expectScreen(page, /> abC=k=kF0/);
+  await page.evaluate(async () => void (await window.doorbell?.snapshots.suspend()));
 
   await persistent.kill();
   let again = await persistent.open("/");

@@ -129,6 +129,11 @@ test("a machine goes on in another serving mode, by messages and by the pin", as
     expect((await exec(page, "cat /root/kept")).output).toBe("kept\n");
     await expectTime(page);
   };
+  // Switched on in the same visit.
+  await suspend();
+  await page.evaluate(() => (window.doorbell as Automation).start("own"));
+  expect(await page.evaluate(() => (window.doorbell as Automation).restoredFrom)).toBe("own");
+  expect((await exec(page, "cat /run/note")).output).toBe("msix\n");
   await goOn("/?serving=mmio", "msix");
   await goOn("/?serving=mainloop", "msix");
   await exec(page, "echo in files > /mnt/file; sync");

@@ -302,7 +302,7 @@ export interface MachineSnapshots {
   list(): Promise<readonly ListedSnapshot[]>;
   /** Takes one of the running machine, which goes on. Good until a disk is written to. */
   take(): Promise<ListedSnapshot>;
-  /** Takes one and switches the machine off at that point: the next start of the page goes on from there. */
+  /** Takes one and switches the machine off at that point: the next start, of this page or another visit, goes on from there. */
   suspend(): Promise<ListedSnapshot>;
   /** Goes on from a snapshot, in place of what runs. Rejects, and what runs goes on, where that can be told beforehand. */
   restore(id: string): Promise<void>;

@@ -133,7 +133,7 @@ class WorkerMachine implements Machine {
   readonly #console = new ConsoleTail();
   #restoredFrom: SnapshotOrigin | undefined;
   readonly #memory: Memory;
-  /** The first start of a page goes on from the snapshot that the machine was switched off with, or from the shipped one. */
+  /** The first start of a page, or after such a snapshot, goes on from the snapshot that the machine was switched off with, or from the shipped one. */
   #isFirstStart = true;
   readonly snapshots: MachineSnapshots;
 
@@ -161,7 +161,11 @@ class WorkerMachine implements Machine {
         const storage = this.#state === "running" ? await this.#disks.storage() : undefined;
         return await storage?.answer(storage.api.seal());
       },
-      stop: () => this.stop(),
+      stop: async () => {
+        await this.stop();
+        // Switched on again, it goes on from there.
+        this.#isFirstStart = true;
+      },
       resume: file => this.start(this.#disks.access, { file, isOptional: false }),
     });
     // Whoever does not ask for `ready` hears of a failure by the state event.
@@ -445,7 +449,7 @@ class WorkerMachine implements Machine {
     if (life === this.#life) this.#view.turnTo({ signals, nvme, virtio, ram });
   }
 
-  /** Only a page's first start goes on from a snapshot that nobody has asked for, and a copy of the disks from none. */
+  /** Only a first start goes on from a snapshot that nobody has asked for, and a copy of the disks from none. */
   async #findSnapshot(
     life: Life,
     wanted: Resumption | undefined,

@@ -25,11 +25,11 @@ class SnapshotsDialog {
     this.#machine = machine;
     this.#notice = notice;
     const { snapshots } = machine;
-    const suspend = this.#button("Save and switch off", "The next visit goes on from here", () =>
+    const suspend = this.#button("Save and switch off", "The next start goes on from here", () =>
       this.#attempt("Saving the machine…", async () => {
         await snapshots.suspend();
         this.#dialog.close();
-        return "The machine is saved and switched off. Open the page again, or restore the snapshot, to go on where you were.";
+        return "The machine is saved and switched off. Switch it on, now or in another visit, to go on where you were.";
       }),
     );
     const take = this.#button("Take a snapshot", "The machine goes on", () =>
