@@ -31,6 +31,7 @@ export function mountLessons(el: HTMLElement, machine: Machine): Dispose {
     closeLesson = () => {};
     list.show();
     place.replaceChildren(list.root);
+    queues.classList.remove("in-lesson");
     list.focus(lesson);
   };
   const open = (lesson: Lesson) => {
@@ -51,6 +52,7 @@ export function mountLessons(el: HTMLElement, machine: Machine): Dispose {
     show(explainer, present);
     view.show(present);
     place.replaceChildren(view.root);
+    queues.classList.add("in-lesson");
     view.focus();
   };
 
