@@ -8,7 +8,7 @@ import type { DiskStatus, InterruptKind, ServingMode } from "./api.ts";
 import type { OnProgress } from "./jobs.ts";
 import type { ImageSource, OwnDisk } from "./own/own_machine.ts";
 import type { MachineStateBytes } from "./snapshots/machine_state.ts";
-import type { SnapshotDisk } from "./snapshots/snapshot_file.ts";
+import type { SnapshotDisk, SnapshotFront } from "./snapshots/snapshot_file.ts";
 import type { GuestStage } from "./v86/boot_watch.ts";
 import type { HandedKernel } from "./v86/emulator.ts";
 import type { BootDevice } from "./v86/media.ts";
@@ -70,8 +70,8 @@ export interface VcpuWorkerApi extends DiskApi, FaultApi {
    * then it goes on. Rejects where there is no machine.
    */
   freeze(): Promise<string | undefined>;
-  /** The frozen machine. */
-  saveState(): Promise<MachineStateBytes>;
+  /** The frozen machine as a snapshot file. Packed here: on the page it would hold up everything for a second. */
+  saveSnapshot(front: SnapshotFront): Promise<Blob>;
   /** Lets it go on. */
   thaw(): Promise<void>;
 }

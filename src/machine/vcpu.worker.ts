@@ -16,7 +16,7 @@ import { reportRejections } from "./report.ts";
 import { isServedByVcpu, serveHere } from "./serve_here.ts";
 import { createServers, openStates, serversOf } from "./servers.ts";
 import { MachineSaver } from "./snapshots/machine_saver.ts";
-import type { MachineStateBytes } from "./snapshots/machine_state.ts";
+import { type SnapshotFront, writeSnapshot } from "./snapshots/snapshot_file.ts";
 import { BootWatch } from "./v86/boot_watch.ts";
 import { createEmulator, type Emulator } from "./v86/emulator.ts";
 import { diskBootFiles, menuFiles } from "./v86/firmware_files.ts";
@@ -145,10 +145,9 @@ class VcpuWorker extends DiskSet implements VcpuWorkerApi {
     return await this.#saver.freeze();
   }
 
-  async saveState(): Promise<MachineStateBytes> {
+  async saveSnapshot(front: SnapshotFront): Promise<Blob> {
     if (!this.#saver) throw new Error(NO_MACHINE);
-    const state = await this.#saver.save();
-    return Comlink.transfer(state, [state.v86]);
+    return await writeSnapshot(front, await this.#saver.save());
   }
 
   async thaw(): Promise<void> {

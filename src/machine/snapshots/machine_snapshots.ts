@@ -13,7 +13,6 @@ import {
   type SnapshotDisk,
   SnapshotError,
   type SnapshotHeader,
-  writeSnapshot,
 } from "./snapshot_file.ts";
 import { type KeptSnapshot, snapshotShelf } from "./snapshot_shelf.ts";
 
@@ -111,16 +110,15 @@ export class KeptSnapshots implements MachineSnapshots {
       }
       try {
         const disks = await storage.answer(storage.api.seal());
-        const state = await vcpu.answer(vcpu.api.saveState());
         const { own } = this.#options.settings;
-        const header = {
+        const front = {
           takenAt: Date.now(),
           hardware: parts,
           ...(own && { machineName: own.name }),
           disks,
           console: base64(console),
         };
-        const file = await writeSnapshot(header, state);
+        const file = await vcpu.answer(vcpu.api.saveSnapshot(front));
         const snapshot = { header: await readHeader(file), file };
         const id = crypto.randomUUID();
         await keep(id, snapshot);

@@ -59,9 +59,12 @@ export class SnapshotError extends Error {
   override readonly name = "SnapshotError";
 }
 
+/** What a snapshot says of itself, as far as the page knows it. */
+export type SnapshotFront = Omit<SnapshotHeader, "versions" | "sha256">;
+
 /** Packs a snapshot. */
 export async function writeSnapshot(
-  header: Omit<SnapshotHeader, "versions" | "sha256">,
+  header: SnapshotFront,
   { devices, v86 }: MachineStateBytes,
 ): Promise<Blob> {
   const json = new TextEncoder().encode(JSON.stringify(devices));
