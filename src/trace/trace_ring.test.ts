@@ -1,13 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  TRACE_RECORDS,
-  TraceKind,
-  TraceReader,
-  type TraceRecord,
-  Tracer,
-  traceClock,
-  traceRingBytes,
-} from "./trace_ring.ts";
+import { takeRecords } from "./testing/records.ts";
+import { TRACE_RECORDS, TraceKind, TraceReader, Tracer, traceClock, traceRingBytes } from "./trace_ring.ts";
 
 function makeRing() {
   const words = new Int32Array(new SharedArrayBuffer(traceRingBytes));
@@ -20,22 +13,16 @@ function makeRing() {
   return { words, tracer, reader: new TraceReader(words) };
 }
 
-function drain(reader: TraceReader): TraceRecord[] {
-  const records: TraceRecord[] = [];
-  reader.read(record => records.push({ ...record }));
-  return records;
-}
-
 describe("TraceReader", () => {
   it("reads what was recorded, once and in order", () => {
     const { tracer, reader } = makeRing();
     tracer.record(TraceKind.fetched, 1, 2, 3, 4, -5);
     tracer.record(TraceKind.interrupt, -1);
-    expect(drain(reader)).toEqual([
+    expect(takeRecords(reader)).toEqual([
       { kind: TraceKind.fetched, time: 0, a: 1, b: 2, c: 3, d: 4, e: -5 },
       { kind: TraceKind.interrupt, time: 1, a: -1, b: 0, c: 0, d: 0, e: 0 },
     ]);
-    expect(drain(reader)).toEqual([]);
+    expect(takeRecords(reader)).toEqual([]);
   });
 
   it("gives one time to what is recorded within a moment, and the caller's to what knows its own", () => {
@@ -48,7 +35,7 @@ describe("TraceReader", () => {
     tracer.beginMoment();
     tracer.record(TraceKind.posted, 1);
     tracer.recordAt(performance.now(), TraceKind.state, 1);
-    const records = drain(reader);
+    const records = takeRecords(reader);
     expect(records.slice(0, 4).map(({ time }) => time)).toEqual([0, 0, 1, 2]);
     expect((traceClock() - records[4].time) | 0).toBeLessThan(1_000_000);
     expect((traceClock() - records[4].time) | 0).toBeGreaterThanOrEqual(0);
@@ -59,13 +46,13 @@ describe("TraceReader", () => {
     tracer.record(TraceKind.swept, 1);
     const late = new TraceReader(words);
     tracer.record(TraceKind.swept, 2);
-    expect(drain(late).map(({ a }) => a)).toEqual([2]);
+    expect(takeRecords(late).map(({ a }) => a)).toEqual([2]);
   });
 
   it("counts what was overwritten and goes on with the oldest that is left", () => {
     const { tracer, reader } = makeRing();
     for (let i = 0; i < TRACE_RECORDS + 10; i++) tracer.record(TraceKind.done, i);
-    const records = drain(reader);
+    const records = takeRecords(reader);
     expect(reader.lost).toBe(10);
     expect(records).toHaveLength(TRACE_RECORDS);
     expect(records[0].a).toBe(10);
@@ -76,7 +63,7 @@ describe("TraceReader", () => {
     const { words, tracer, reader } = makeRing();
     for (let i = 0; i < 3; i++) tracer.record(TraceKind.done, i);
     words[16] = ~TRACE_RECORDS; // the writer, a lap ahead, has begun with the first slot
-    expect(drain(reader).map(({ a }) => a)).toEqual([1, 2]);
+    expect(takeRecords(reader).map(({ a }) => a)).toEqual([1, 2]);
     expect(reader.lost).toBe(1);
   });
 
@@ -85,7 +72,7 @@ describe("TraceReader", () => {
     words[0] = 0x7fffffff;
     const reader = new TraceReader(words);
     for (let i = 0; i < 3; i++) tracer.record(TraceKind.posted, i);
-    expect(drain(reader).map(({ a }) => a)).toEqual([0, 1, 2]);
+    expect(takeRecords(reader).map(({ a }) => a)).toEqual([0, 1, 2]);
     expect(reader.lost).toBe(0);
   });
 });

@@ -162,7 +162,6 @@ export function loadRecord(words: Int32Array, at: number, record: TraceRecord): 
 /** The reading end. It starts with what is written after it was made. */
 export class TraceReader {
   readonly #words: Int32Array;
-  readonly #record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
   #copy = new Int32Array(0);
   #next: number;
   #lost = 0;
@@ -175,15 +174,6 @@ export class TraceReader {
   /** Records that were overwritten before they were read. */
   get lost(): number {
     return this.#lost;
-  }
-
-  /** Calls back with each record since the last call, oldest first. The record is reused: copy what is kept. */
-  read(each: (record: TraceRecord) => void): void {
-    const words = this.take();
-    for (let at = 0; at < words.length; at += RECORD_WORDS) {
-      loadRecord(words, at, this.#record);
-      each(this.#record);
-    }
   }
 
   /** The records since the last call, oldest first, RECORD_WORDS each: a copy, which the next call overwrites. */

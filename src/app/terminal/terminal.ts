@@ -3,6 +3,7 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 import type { Machine } from "../../machine/api.ts";
 import { type Dispose, element } from "../dom.ts";
+import { keep, kept } from "../kept.ts";
 import { keyBar } from "./key_bar.ts";
 import { OutputPacer } from "./output_pacer.ts";
 import { terminalTheme } from "./theme.ts";
@@ -36,7 +37,7 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
     theme: terminalTheme(prefersDark.matches),
     minimumContrastRatio: 4.5,
     cursorBlink: !reducedMotion.matches,
-    screenReaderMode: localStorage.getItem(screenReaderKey) === "1",
+    screenReaderMode: kept(screenReaderKey) === "1",
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
@@ -102,7 +103,7 @@ export function mountTerminal(el: HTMLElement, machine: Machine, leave: () => vo
     },
     set screenReaderMode(on) {
       terminal.options.screenReaderMode = on;
-      localStorage.setItem(screenReaderKey, on ? "1" : "0");
+      keep(screenReaderKey, on ? "1" : "0");
     },
     text: () => allText(terminal),
     dispose: () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { takeRecords } from "../../trace/testing/records.ts";
 import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
 import { QueueInspector } from "./queue_inspector.ts";
 import { Control, cqShadowOffset } from "./shared_state.ts";
@@ -119,9 +120,7 @@ describe("the trace of a command", () => {
     rig.shared.signals.observed = observed;
     const readers = rig.shared.signals.readTraces();
     await rig.io(io, transfer(2, 7, 1, { prp1: rig.alloc(PAGE) }));
-    const records: TraceRecord[] = [];
-    for (const reader of readers) reader.read(record => records.push({ ...record }));
-    return records;
+    return readers.flatMap(takeRecords);
   }
 
   it("has the doorbell, the fetch, its end, the CQE, the interrupt and the head doorbell", async () => {
@@ -153,11 +152,7 @@ describe("the trace of a command", () => {
     const readers = rig.shared.signals.readTraces();
     await rig.io(io, transfer(2, 0, 8, { prp1 }));
     rig.controller.safePoint(false);
-    const [server, vcpu] = readers.map(reader => {
-      const seen: number[][] = [];
-      reader.read(({ kind, a, b }) => seen.push([kind, a, b]));
-      return seen;
-    });
+    const [server, vcpu] = readers.map(reader => takeRecords(reader).map(({ kind, a, b }) => [kind, a, b]));
     expect(server).toEqual([
       [TraceKind.fetched, 1, 12],
       [TraceKind.ready, 1, 0],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Counter } from "../../trace/counters.ts";
+import { takeRecords } from "../../trace/testing/records.ts";
 import { TraceKind } from "../../trace/trace_ring.ts";
 import { MachineSignals } from "../machine_signals.ts";
 import { STAGE_US, Step } from "../pace.ts";
@@ -205,9 +206,7 @@ it("a shadow tail that no doorbell told of is recorded", async () => {
   io.push(read(rig));
   Atomics.store(rig.memory.words, (rig.shadowPage + 8) / 4, io.tail);
   await rig.settle();
-  const kinds: [number, number, number][] = [];
-  server.read(({ kind, a, b }) => kinds.push([kind, a, b]));
-  expect(kinds).toEqual([[TraceKind.shadowSeen, 1, 1]]);
+  expect(takeRecords(server).map(({ kind, a, b }) => [kind, a, b])).toEqual([[TraceKind.shadowSeen, 1, 1]]);
 });
 
 it("a token is taken once", () => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { takeRecords } from "../../../trace/testing/records.ts";
+import { TraceKind } from "../../../trace/trace_ring.ts";
 import {
   CC,
   CFS,
@@ -523,9 +525,9 @@ it("faults go into the trace while somebody looks", async () => {
   const { cid } = await run(rig, io, commands.read);
   rig.admin.submit({ opcode: 0x06 });
   await rig.settle();
-  const seen: number[][] = [];
-  for (const reader of readers)
-    reader.read(({ kind, a, b, c, d }) => kind === 9 && seen.push([a, b, c & 0xff, d]));
+  const seen = readers
+    .flatMap(takeRecords)
+    .flatMap(({ kind, a, b, c, d }) => (kind === TraceKind.fault ? [[a, b, c & 0xff, d]] : []));
   expect(seen).toEqual([
     [1, 0, 2, 1],
     [0, 1, 6, 1],
