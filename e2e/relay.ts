@@ -1,10 +1,5 @@
-import { createHash } from "node:crypto";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import { WebSocketServer } from "./websocket.ts";
 
-/** The magic string of RFC 6455, section 1.3. */
-const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const MAC = Buffer.from([0x02, 0, 0, 0, 0, 1]);
 const ETHERTYPE = { arp: 0x0806, ipv4: 0x0800 } as const;
 
@@ -15,72 +10,31 @@ const ETHERTYPE = { arp: 0x0806, ipv4: 0x0800 } as const;
 export class Relay {
   static readonly host = "10.9.8.1";
   static readonly guest = "10.9.8.7";
-  /** Guests that have connected so far. */
-  connections = 0;
-  readonly #server: Server;
-  readonly #sockets = new Set<Duplex>();
-
-  private constructor(server: Server) {
-    this.#server = server;
-    server.on("upgrade", ({ headers }, socket) => {
-      this.connections++;
-      this.#sockets.add(socket);
-      const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}${GUID}`).digest("base64");
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
-      );
-      let unread = Buffer.alloc(0);
-      socket.on("data", (data: Buffer) => {
-        unread = Buffer.concat([unread, data]);
-        for (let message = take(); message; message = take()) {
-          if (message.opcode !== 2) continue;
-          const answer = answerTo(message.data);
-          if (answer) socket.write(binaryFrame(answer));
-        }
-      });
-      socket.on("error", () => {});
-      socket.on("close", () => this.#sockets.delete(socket));
-      /** The next whole message of a client, whose frames are masked. */
-      function take() {
-        if (unread.length < 2) return undefined;
-        const short = unread[1] & 0x7f;
-        const start = short === 126 ? 4 : 2;
-        if (short === 127) throw new Error("A frame of more than 64 KiB");
-        if (unread.length < start + 4) return undefined;
-        const length = short === 126 ? unread.readUInt16BE(2) : short;
-        if (unread.length < start + 4 + length) return undefined;
-        const opcode = unread[0] & 0x0f;
-        const mask = unread.subarray(start, start + 4);
-        const data = Buffer.from(unread.subarray(start + 4, start + 4 + length)).map(
-          (b, i) => b ^ mask[i & 3],
-        );
-        unread = unread.subarray(start + 4 + length);
-        return { opcode, data: Buffer.from(data) };
-      }
-    });
-  }
+  readonly #server = new WebSocketServer(({ send }) => ({
+    message: frame => {
+      const answer = answerTo(frame);
+      if (answer) send(answer);
+    },
+  }));
 
   static async start(): Promise<Relay> {
-    const server = createServer();
-    const relay = new Relay(server);
-    await new Promise<void>(resolve => server.listen(0, "127.0.0.1", resolve));
+    const relay = new Relay();
+    await relay.#server.start();
     return relay;
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+    return `ws://127.0.0.1:${this.#server.port}/`;
   }
 
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise(resolve => this.#server.close(resolve));
+  /** Guests that have connected so far. */
+  get connections(): number {
+    return this.#server.connections;
   }
-}
 
-function binaryFrame(data: Buffer): Buffer {
-  const head = data.length < 126 ? Buffer.from([0x82, data.length]) : Buffer.from([0x82, 126, 0, 0]);
-  if (data.length >= 126) head.writeUInt16BE(data.length, 2);
-  return Buffer.concat([head, data]);
+  stop(): Promise<void> {
+    return this.#server.stop();
+  }
 }
 
 const address = (dotted: string) => Buffer.from(dotted.split(".").map(Number));

@@ -29,12 +29,17 @@ export function permit(relay: string): void {
 export function connectedSentence(relay: string): string {
   return relay === "fetch"
     ? "The guest has a network: this browser makes its HTTP requests, and the sites that it asks see your address."
-    : `The guest has a network through ${relay}: whoever runs that relay sees, and can change, all that goes through it.`;
+    : `The guest has a network through ${relay}: ${whoSees(relay)}`;
 }
 
 /** Of a link that asks for one. */
 export function askingSentence(relay: string): string {
   return relay === "fetch"
     ? "This link would give the guest a network: this browser would make its HTTP requests. The machine was started without one."
-    : `This link would connect the guest to ${relay}: whoever runs that relay sees, and can change, all that goes through it. The machine was started without a network.`;
+    : `This link would connect the guest to ${relay}: ${whoSees(relay)} The machine was started without a network.`;
+}
+
+function whoSees(relay: string): string {
+  const names = relay.startsWith("wisp") ? " Names are asked of cloudflare-dns.com." : "";
+  return `whoever runs that relay sees, and can change, all that goes through it.${names}`;
 }

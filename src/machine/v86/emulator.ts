@@ -8,6 +8,7 @@ import { completeIdeDrives } from "./ide_drives.ts";
 import { saveScratchSparsely } from "./ide_scratch.ts";
 import { type Media, mediaOptions } from "./media.ts";
 import { netDevice, placeNetworkCard } from "./network_card.ts";
+import { completeNetwork } from "./network_relay.ts";
 import { Screen } from "./screen.ts";
 import { checkSeams, type V86Cpu, type V86Emulator } from "./seams.ts";
 import { instantiateShared } from "./shared_wasm.ts";
@@ -97,7 +98,10 @@ export async function createEmulator(options: EmulatorOptions): Promise<Emulator
   if (media) completeIdeDrives(emulator, media);
   if (options.ideBytes > 0) saveScratchSparsely(emulator);
   const { cpu } = emulator.v86;
-  if (options.network !== "") placeNetworkCard(cpu);
+  if (options.network !== "") {
+    placeNetworkCard(cpu);
+    completeNetwork(emulator, options.network);
+  }
   // Nothing of the machine is older than the clock.
   if (options.clockMs !== undefined) clock.goOnFrom(options.clockMs);
   offerFirmwareFiles(cpu, options.firmwareFiles);

@@ -215,6 +215,32 @@ export interface V86Cpu {
   reboot_internal(): void;
 }
 
+/** Where the guest's Wisp connections are, by stream; stream 0 is the relay's own. */
+interface V86WispStream {
+  /** How many packets the relay still takes. */
+  congestion: number;
+}
+
+/** The adapter of a machine whose network is a Wisp relay. */
+export interface V86WispAdapter {
+  wispws: WebSocket;
+  connections: Record<number, V86WispStream>;
+  readonly congested_buffer: { length: number };
+  /** TCP as the guest sees it. */
+  readonly tcp_conn: Readonly<Record<string, { close(): void }>>;
+  /** Opens the WebSocket; called again ten seconds after it was closed. */
+  register_ws(url: string): void;
+  send_packet(data: Uint8Array, type: string, stream: number): void;
+  process_incoming_wisp_frame(frame: Uint8Array): void;
+  /** Of a guest's first packet; the connection is reset unless this accepts it. */
+  on_tcp_connection(connection: unknown, packet: unknown): void;
+}
+
+/** The adapter that turns HTTP requests into fetch(). */
+export interface V86FetchAdapter {
+  fetch(url: string, options: RequestInit): Promise<Response>;
+}
+
 export interface V86Emulator {
   readonly v86: {
     readonly cpu: V86Cpu;
@@ -230,6 +256,8 @@ export interface V86Emulator {
   };
   /** Of events to the devices: "keyboard-code" (a byte), "mouse-delta" ([x, y up]), "mouse-click", "mouse-wheel". */
   readonly bus: { send(event: string, value: unknown): void };
+  /** What its network card leads to, in a machine that has one: what it is depends on the relay. */
+  readonly network_adapter?: object;
   add_listener(event: string, listener: (value: never) => void): void;
   run(): Promise<void>;
   stop(): Promise<void>;
