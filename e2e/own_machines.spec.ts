@@ -2,7 +2,7 @@ import type { Page } from "@playwright/test";
 import type { Automation } from "../src/app/automation.ts";
 import { bootSector } from "../src/machine/testing/boot_sector.ts";
 import { bootableCd } from "../src/machine/testing/bootable_cd.ts";
-import { expect, fillNumber, test } from "./browser.ts";
+import { expect, fillNumber, stepNotInFirefox, test } from "./browser.ts";
 import { ImageHost } from "./image_host.ts";
 
 const MIB = 1 << 20;
@@ -29,6 +29,17 @@ const restore = (page: Page, id: string | undefined): Promise<string> =>
       ),
     id ?? "",
   );
+
+/** Waits for the text on the serial console of a machine, which has the focus then. */
+async function onConsole(page: Page, text: RegExp): Promise<void> {
+  const tab = page.getByRole("tab", { name: "Serial console" });
+  if ((await tab.getAttribute("aria-selected")) !== "true") await tab.click();
+  await expect
+    .poll(() => page.evaluate(() => window.doorbell?.terminalText()), { timeout: 60_000 })
+    .toMatch(text);
+}
+
+const naming = (page: Page) => page.getByRole("dialog", { name: "Rename machine" });
 
 /** The size of the picture, and how many colours are in it. */
 const picture = (page: Page) =>
@@ -61,6 +72,62 @@ function bootDisk(greeting: string, size: number): Uint8Array<ArrayBuffer> {
   const disk = new Uint8Array(size);
   disk.set(bootSector(greeting));
   return disk;
+}
+
+/** In graphics a click puts the mouse into the machine, which gets its moves, buttons and wheel; Esc lets it out. */
+async function useMouse(page: Page): Promise<void> {
+  const isCaptured = () => page.evaluate(() => document.pointerLockElement?.className ?? "");
+  const canvas = page.locator(".picture canvas");
+  await canvas.click();
+  await expect.poll(isCaptured).toContain("monitor");
+  await expect(page.locator(".screen-head .hint")).toHaveText(
+    "The mouse is in the machine. Esc lets it out.",
+  );
+  // Text again, where the packets are shown.
+  await page.keyboard.press("t");
+  await page.keyboard.press("m");
+  await expectScreen(page, /\[$/m);
+  const { x, y, width, height } = (await page.locator(".picture").boundingBox())!;
+  await page.mouse.move(x + width / 2 + 7, y + height / 2 + 4);
+  await expectScreen(page, /\[[0-9A-F]{2} [0-9A-F]{2} [0-9A-F]{2} 00\]/);
+  await page.mouse.down({ button: "right" });
+  await expectScreen(page, /\[0A 00 00 00\]/);
+  await page.mouse.up({ button: "right" });
+  await expectScreen(page, /\[08 00 00 00\]/);
+  await page.mouse.wheel(0, 100);
+  await expectScreen(page, /\[08 00 00 01\]/);
+  await page.evaluate(() => document.exitPointerLock());
+  await expect.poll(isCaptured).toBe("");
+  await expect(page.locator(".screen-head .hint")).toContainText("Keys go to the machine.");
+  await page.keyboard.press("Escape");
+}
+
+/** A phone's keyboard sends no keys: it puts words together in the text field, and corrects them there. */
+async function typeOnPhone(page: Page): Promise<void> {
+  const desktop = page.viewportSize()!;
+  await page.setViewportSize({ width: 390, height: 844 });
+  const phone = await page.context().newCDPSession(page);
+  await phone.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+  await page.evaluate(() => (document.activeElement as HTMLElement).blur());
+  const { x, y, width, height } = (await page.locator(".picture canvas").boundingBox())!;
+  const touchPoints = [{ x: x + width / 2, y: y + height / 2 }];
+  await phone.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints });
+  await phone.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+  await expect(page.locator(".machine-keyboard")).toBeFocused();
+  const compose = (text: string) =>
+    phone.send("Input.imeSetComposition", { text, selectionStart: text.length, selectionEnd: text.length });
+  for (const text of ["h", "he", "hel", "hell", "hello"]) await compose(text);
+  await phone.send("Input.insertText", { text: "hello" });
+  await phone.send("Input.insertText", { text: " " });
+  for (const text of ["a", "ac", "acb"]) await compose(text);
+  // Corrected as a whole.
+  await phone.send("Input.insertText", { text: "abc" });
+  await phone.send("Input.insertText", { text: "." });
+  await expectScreen(page, /hello abc\.$/m);
+  await page.screenshot({ path: "test-results/own-machine-phone.png" });
+  await phone.send("Emulation.setTouchEmulationEnabled", { enabled: false });
+  await phone.detach();
+  await page.setViewportSize(desktop);
 }
 
 test("a dropped disk becomes a machine with an IDE disk; what it flushes is there after a reload", async ({
@@ -106,11 +173,19 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
     /Doorbell Linux · running here/,
     /old system.*32 MiB.*IDE disk/,
   ]);
-  await list.getByRole("button", { name: "Start old system" }).click();
+  await list.getByRole("button", { name: "Rename old system" }).click();
+  await naming(again).getByLabel("Name").fill("older system");
+  await naming(again).getByRole("button", { name: "Rename" }).click();
+  await expect(list.getByRole("listitem")).toHaveText([
+    /Doorbell Linux/,
+    /older system.*IDE disk old system/,
+  ]);
+  await list.getByRole("button", { name: "Start older system" }).click();
   // It goes on where it was.
   await expectScreen(again, /> abC=k=kF0/);
   expect(await restoredFrom(again)).toBe("own");
   await expect(again.locator("#boot")).toContainText("Restored from a snapshot");
+  await expect(again).toHaveTitle("older system — Doorbell");
   await again.keyboard.type("r");
   await expectScreen(again, /=k=kF0=k/);
 
@@ -145,10 +220,28 @@ test("a dropped disk becomes a machine with an IDE disk; what it flushes is ther
   await again.keyboard.type("r");
   await expectScreen(again, /> =m/);
 
+  await again.keyboard.press("g");
+  await expect.poll(async () => (await picture(again)).colours).toBeGreaterThan(200);
+  await stepNotInFirefox("the mouse", "a headless Firefox locks no pointer", () => useMouse(again));
+  await again.keyboard.press("t");
+  await stepNotInFirefox("a phone's keyboard", "only Chromium’s protocol composes text", () =>
+    typeOnPhone(again),
+  );
+
+  await test.step("it is renamed while it runs", async () => {
+    await again.getByRole("button", { name: "Machines…" }).click();
+    await again.getByRole("button", { name: "Rename older system" }).click();
+    await naming(again).getByLabel("Name").fill("oldest system");
+    await naming(again).getByRole("button", { name: "Rename" }).click();
+    await expect(again).toHaveTitle("oldest system — Doorbell");
+    await expect(again.locator(".title p")).toHaveText("oldest system");
+    await again.keyboard.press("Escape");
+  });
+
   // Deleting asks first; the built-in machine is back, and the disk is still in the list of disks.
   await again.getByRole("button", { name: "Machines…" }).click();
-  await again.getByRole("button", { name: "Delete old system" }).click();
-  const question = again.getByRole("dialog", { name: "Delete “old system”?" });
+  await again.getByRole("button", { name: "Delete oldest system" }).click();
+  const question = again.getByRole("dialog", { name: "Delete “oldest system”?" });
   await expect(question.getByRole("button", { name: "Cancel" })).toBeFocused();
   await question.getByRole("button", { name: "Delete" }).click();
   await again.waitForFunction(
@@ -332,6 +425,10 @@ test("a link boots images of another site, read by ranges, after asking; bad one
       await page.goto(`/?cdrom=${url}`);
       await page.getByRole("button", { name: "Start the machine" }).click();
       await expect(page.locator("#notices")).toContainText(sentence, { timeout: 30_000 });
+      // How far it came is shown beside what can be pressed, and not over it.
+      await expect(page.getByRole("region", { name: "Boot stages" })).toBeVisible();
+      await page.getByLabel("Send keys").click({ trial: true });
+      await page.getByRole("button", { name: "Full screen" }).click({ trial: true });
     }
     // A kernel and an initrd of this very site: nothing to ask. Its console is the serial one, a tab away.
     await page.goto(
@@ -347,4 +444,41 @@ test("a link boots images of another site, read by ranges, after asking; bad one
   } finally {
     await host.stop();
   }
+});
+
+test("Linux runs from a disk on virtio, and what it has flushed is there after the browser was killed", async ({
+  persistent,
+}) => {
+  let page = await persistent.open();
+  await page.waitForFunction(() => window.doorbell?.state === "running");
+  // Doorbell's own system, as three files that somebody has.
+  await page.evaluate(async () => {
+    const data = new DataTransfer();
+    for (const name of ["bzImage", "initramfs.cpio.gz", "rootfs.ext4.gz"]) {
+      data.items.add(new File([await (await fetch(`images/${name}`)).blob()], name));
+    }
+    for (const type of ["dragover", "drop"]) {
+      document.body.dispatchEvent(
+        new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }),
+      );
+    }
+  });
+  const dialog = page.getByRole("dialog", { name: "Machines" });
+  await dialog.getByLabel("Name").fill("Linux on virtio");
+  await dialog.getByLabel("Command line").fill("console=ttyS0 tsc=reliable loglevel=3 root=/dev/vda");
+  await dialog.getByLabel("Disks hang on").selectOption("virtio");
+  await fillNumber(dialog.getByLabel("Memory (MiB)"), 128);
+  await dialog.getByRole("button", { name: "Keep and start" }).click();
+  await onConsole(page, /root@doorbell:~#$/);
+  await page.keyboard.type("grep ' / ' /proc/mounts; echo kept > /root/note; sync; cat /root/no*e\n");
+  await onConsole(page, /\/dev\/vda \/ ext4 rw.*\nkept\n/s);
+  const address = page.url();
+  await persistent.kill();
+
+  page = await persistent.open(address);
+  await onConsole(page, /root@doorbell:~#$/);
+  await page.keyboard.type(
+    "cat /root/note; ls /sys/bus/virtio/drivers/virtio_blk; dmesg | grep -c 'I/O error'\n",
+  );
+  await onConsole(page, /\nkept\n.*virtio0.*\n0\n/s);
 });

@@ -15,6 +15,7 @@ import {
   listMachines,
   renameMachine,
 } from "./store.ts";
+import { showName } from "./title.ts";
 
 /** The dialog, if it is open. */
 let open: MachinesDialog | undefined;
@@ -99,7 +100,7 @@ class MachinesDialog {
     return row(name, describe(kept), isPresent, [
       button(isPresent ? "Start again" : "Start", () => this.#go(`?machine=${kept.id}`), label("Start")),
       button("Change…", () => this.#showForm(kept), label("Change")),
-      button("Rename…", () => this.#rename(kept), label("Rename")),
+      button("Rename…", () => this.#rename(kept, isPresent), label("Rename")),
       button("Delete…", () => this.#delete(kept, isPresent), { ...label("Delete"), class: "danger" }),
     ]);
   }
@@ -146,14 +147,20 @@ class MachinesDialog {
     }
   }
 
-  async #rename({ id, machine }: KeptMachine): Promise<void> {
-    const name = await askFor({
+  async #rename({ id, machine }: KeptMachine, isPresent: boolean): Promise<void> {
+    const answer = await askFor({
       title: "Rename machine",
       label: "Name",
       value: machine.name,
       confirm: "Rename",
     });
-    if (name) await renameMachine(id, name.slice(0, 80)).catch(error => this.#say(messageOf(error), true));
+    const name = answer?.slice(0, 80);
+    if (name) {
+      await renameMachine(id, name).then(
+        () => isPresent && showName(name),
+        error => this.#say(messageOf(error), true),
+      );
+    }
     await this.#showList();
   }
 

@@ -10,6 +10,7 @@ import { parseSettings, SHARED_LINE } from "../settings.ts";
 import type { TerminalView } from "../terminal/terminal.ts";
 import { parseMachineLink } from "./link.ts";
 import { findMachine, settingsOf } from "./store.ts";
+import { showName } from "./title.ts";
 
 /** Starts it, or says in its place why it cannot be started. */
 export async function runOwnMachine(): Promise<void> {
@@ -32,10 +33,7 @@ export async function runOwnMachine(): Promise<void> {
 }
 
 function start(settings: MachineSettings): void {
-  const name = settings.own?.name ?? "";
-  document.title = `${name} — Doorbell`;
-  const subtitle = document.querySelector(".title p");
-  if (subtitle) subtitle.textContent = name;
+  showName(settings.own?.name ?? "");
   const { network: asked, start } = parseSettings(location.search).settings;
   const shares = settings.own?.bus === "virtio" && settings.interrupts === "intx" && asked !== "";
   const network = shares || !isPermitted(asked) ? "" : asked;
@@ -57,7 +55,10 @@ function mountMachineView(screen: MachineScreen, console: TerminalView, leave: (
   const both = element("div", { class: "machine-view" });
   root.replaceWith(both);
   both.append(place, root);
-  return mountScreen(place, { root, focus: () => console.focus() }, screen, leave);
+  const view = mountScreen(place, { root, focus: () => console.focus() }, screen, leave);
+  // The boot panel drops from the line with "Send keys…", and not over it.
+  place.firstElementChild?.after(slot("boot-stages"));
+  return view;
 }
 
 /** Other sites are not asked for anything before the user has said so. */

@@ -2,6 +2,10 @@
 import type { MachineScreen } from "../../machine/screen_protocol.ts";
 import { type Dispose, element } from "../dom.ts";
 import { chord, scanCodes, typed } from "./scan_codes.ts";
+import { editBetween } from "./text_edits.ts";
+
+/** What the field holds at rest. Never empty, or a phone would not tell of deletions. */
+const REST = " ";
 
 export interface Keyboard {
   /** A text field that nobody sees: with it a phone's keyboard comes up too. */
@@ -51,23 +55,36 @@ export function makeKeyboard(screen: MachineScreen, leave: () => void): Keyboard
     for (const code of pressed) send(scanCodes(code, false) ?? []);
     pressed.clear();
   };
+  /** What the machine was told of. */
+  let told = REST;
+  const rest = () => {
+    root.value = told = REST;
+    root.setSelectionRange(REST.length, REST.length);
+  };
+  const tell = () => {
+    const { deletions, text } = editBetween(told, root.value);
+    told = root.value;
+    send(...Array.from({ length: deletions }, () => chord("Backspace")), ...typed(text));
+  };
   const onInput = (event: Event) => {
-    const { inputType, data } = event as InputEvent;
-    if (inputType === "deleteContentBackward") send(chord("Backspace"));
-    else if (inputType === "insertLineBreak") send(chord("Enter"));
-    else if (data) send(...typed(data));
-    // Never empty, or a phone would not tell of deletions.
-    root.value = " ";
+    tell();
+    // The keyboard goes on with the word that it finds there.
+    if (!(event as InputEvent).isComposing) rest();
+  };
+  const onComposed = () => {
+    tell();
+    rest();
   };
   const onPaste = (event: ClipboardEvent) => {
     event.preventDefault();
     send(...typed(event.clipboardData?.getData("text/plain") ?? ""));
   };
-  root.value = " ";
+  rest();
   root.addEventListener("keydown", onKey);
   root.addEventListener("keyup", onKey);
   root.addEventListener("blur", releaseAll);
   root.addEventListener("input", onInput);
+  root.addEventListener("compositionend", onComposed);
   root.addEventListener("paste", onPaste);
   return { root, dispose: releaseAll };
 }

@@ -6,6 +6,9 @@ import type { Dispose } from "../dom.ts";
 const PIXELS_PER_NOTCH = 100;
 const LINES_PER_NOTCH = 3;
 
+/** Browsers of phones cannot. */
+export const canCapture = (): boolean => "requestPointerLock" in Element.prototype;
+
 export interface Mouse {
   /** Puts the mouse into the machine, if the browser lets it: after a click or a key. */
   capture(): void;
@@ -71,6 +74,7 @@ export function makeMouse(
   document.addEventListener("pointerlockchange", onLock);
   return {
     capture() {
+      if (!canCapture()) return;
       // Refused without a click or a key before it, or right after Esc: then nothing happens.
       Promise.resolve(stage.requestPointerLock()).catch(() => {});
     },

@@ -2,7 +2,7 @@
 import type { MachineScreen } from "../../machine/screen_protocol.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { makeKeyboard } from "./keyboard.ts";
-import { makeMouse } from "./mouse.ts";
+import { canCapture, makeMouse } from "./mouse.ts";
 import { makePictureView } from "./picture_view.ts";
 import { chord } from "./scan_codes.ts";
 
@@ -57,7 +57,7 @@ export function mountScreen(
       isCaptured
         ? "The mouse is in the machine. Esc lets it out."
         : document.activeElement === keyboard.root
-          ? `Keys go to the machine. F6 leaves it.${picture.isGraphical ? " A click puts the mouse into it." : ""}`
+          ? `Keys go to the machine. F6 leaves it.${picture.isGraphical && canCapture() ? " A click puts the mouse into it." : ""}`
           : "Click the screen to type.",
     );
   };
@@ -95,7 +95,7 @@ export function mountScreen(
     { class: "screen-head" },
     element("div", { class: "tabs", role: "tablist", "aria-label": "What is shown of the machine" }, ...tabs),
     hint,
-    element("div", { class: "screen-tools" }, keys, useMouse, fullScreen),
+    element("div", { class: "screen-tools" }, keys, ...(canCapture() ? [useMouse] : []), fullScreen),
   );
   el.replaceChildren(head, monitor);
 

@@ -64,13 +64,14 @@ export function mountStatus(el: HTMLElement, machine: Machine): Dispose {
   const onVisibility = () => (document.hidden ? stop() : start());
   document.addEventListener("visibilitychange", onVisibility);
   const showState = () => state.show(...stateAppearance(machine));
-  const off = machine.on("state", showState);
+  // That it goes on from a snapshot is known a moment after it has started.
+  const off = [machine.on("state", showState), machine.on("boot", showState)];
   showState();
   onVisibility();
 
   return () => {
     stop();
-    off();
+    for (const dispose of off) dispose();
     document.removeEventListener("visibilitychange", onVisibility);
     el.replaceChildren();
   };
@@ -81,7 +82,7 @@ function stateAppearance(machine: Machine): Appearance {
     case "new":
       return ["○", "idle", "new"];
     case "booting":
-      return ["◐", "busy", "booting"];
+      return ["◐", "busy", goesOn(machine) ? "resuming" : "booting"];
     case "running":
       return machine.rescue ? ["▲", "bad", "rescue"] : ["●", "good", "running"];
     case "stopped":
@@ -92,6 +93,9 @@ function stateAppearance(machine: Machine): Appearance {
       return ["✕", "bad", "failed"];
   }
 }
+
+/** From a snapshot: it does not boot, and its prompt may be there already. */
+const goesOn = ({ bootStages }: Machine): boolean => bootStages.some(({ stage }) => stage === "restore");
 
 /** The figures that come from the counters. */
 function activityFigures({ settings }: Machine) {

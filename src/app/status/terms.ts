@@ -1,7 +1,7 @@
 /** One sentence for each figure of the status line: its tooltip, and an entry in the help. */
 
 export const terms = {
-  state: "What the machine does: booting, running, stopped or failed.",
+  state: "What the machine does: booting, resuming (from a snapshot), running, stopped or failed.",
   read: "Data that the guest read from its NVMe disks in the last half second, per second, and how many read commands that took.",
   write:
     "Data that the guest wrote to its NVMe disks in the last half second, per second, and how many write commands that took.",

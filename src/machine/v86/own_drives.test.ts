@@ -99,6 +99,7 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
   const G = [0x22, 0xa2];
   const V = [0x2f, 0xaf];
   const T = [0x14, 0x94];
+  const M = [0x32, 0xb2];
 
   it("boots an IDE disk, which keeps what is written and flushed", async () => {
     const stored: MemoryStore = new Map();
@@ -177,5 +178,16 @@ describe.skipIf(!present)("the firmware, with media in v86's drives", () => {
     await expect.poll(colours).toBeGreaterThan(200);
     type(T, K);
     await shows(/^k$/m);
+    // A mouse, as packets: buttons and signs, right, up, wheel.
+    type(M);
+    await shows(/\[$/m);
+    request({ kind: "move", x: 5, y: 3 });
+    await shows(/\[28 05 FD 00\]/);
+    request({ kind: "buttons", left: false, middle: false, right: true });
+    await shows(/\[0A 00 00 00\]/);
+    request({ kind: "wheel", notches: -1 });
+    await shows(/\[0A 00 00 0F\]|\[0A 00 00 FF\]/);
+    request({ kind: "buttons", left: false, middle: false, right: false });
+    await shows(/\[08 00 00 00\]/);
   });
 });
