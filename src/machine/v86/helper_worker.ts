@@ -8,8 +8,8 @@ class NoWorker {
 
 /**
  * Call it in the moment that v86.wasm is there: v86 makes its machine next, and with it a helper worker for its ticks. It gets none,
- * as RunLoop gives the ticks and would end the helper at once. A worker's worker costs a thread; and while a debugger or WebDriver
- * is attached, Firefox 153 now and then never returns from making one.
+ * as RunLoop gives the ticks and would end the helper at once. A worker's worker costs a thread; and in Firefox 153, driven by
+ * WebDriver, the call that makes one did not return in 2 of 156 starts.
  */
 export function denyHelperWorker(): void {
   // Where there are no workers, v86 makes none.
