@@ -8,9 +8,9 @@ function workerOf(page: Page, script: "io.worker" | "vcpu.worker"): Worker {
   return worker;
 }
 
-/** The worker ends itself; by a timer, as Firefox ignores a close() that WebDriver calls. */
+/** The worker ends itself; by a timer, as Firefox ignores a close() that WebDriver calls. Its answer may be lost with it. */
 function end(worker: Worker): Promise<void> {
-  return worker.evaluate(() => void setTimeout(() => self.close()));
+  return worker.evaluate(() => void setTimeout(() => self.close())).catch(() => {});
 }
 
 /** A file that is synced, then writes that go on until the machine dies; resolves to how the last command was answered. */

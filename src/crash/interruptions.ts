@@ -38,8 +38,8 @@ export const endWorker: Interruption = {
     const named = (name: RegExp) => workers.find(worker => name.test(worker.url()));
     const owner = named(/io\.worker/) ?? named(/vcpu\.worker/);
     if (!owner) throw new Error("The page has no worker with disks.");
-    // By a timer: Firefox ignores a close() that WebDriver calls.
-    await owner.evaluate(() => void setTimeout(() => self.close()));
+    // By a timer: Firefox ignores a close() that WebDriver calls. The answer may be lost with the worker.
+    await owner.evaluate(() => void setTimeout(() => self.close())).catch(() => {});
   },
   comeBack: "restart",
 };
