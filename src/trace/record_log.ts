@@ -29,12 +29,27 @@ export class RecordLog {
     this.#count = 0;
   }
 
+  /** A copy of all, oldest first, RECORD_WORDS words each. */
+  get words(): Int32Array<ArrayBuffer> {
+    const [oldest, kept] = [this.#count % this.#capacity, Math.min(this.#count, this.#capacity)];
+    if (kept < this.#capacity) return this.#words.slice(0, kept * RECORD_WORDS);
+    const words = new Int32Array(this.#words.length);
+    words.set(this.#words.subarray(oldest * RECORD_WORDS));
+    words.set(this.#words.subarray(0, oldest * RECORD_WORDS), (kept - oldest) * RECORD_WORDS);
+    return words;
+  }
+
   /** Calls back with each, oldest first. The record is reused: copy what is kept. */
   each(call: (record: TraceRecord) => void): void {
-    const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
-    for (let number = Math.max(0, this.#count - this.#capacity); number < this.#count; number++) {
-      loadRecord(this.#words, (number % this.#capacity) * RECORD_WORDS, record);
-      call(record);
-    }
+    eachRecord(this.words, call);
+  }
+}
+
+/** Calls back with each of the records in `words`, RECORD_WORDS words each. The record is reused: copy what is kept. */
+export function eachRecord(words: Int32Array, call: (record: TraceRecord) => void): void {
+  const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
+  for (let at = 0; at < words.length; at += RECORD_WORDS) {
+    loadRecord(words, at, record);
+    call(record);
   }
 }

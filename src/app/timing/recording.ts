@@ -48,19 +48,9 @@ export class Recording {
     this.#joined = new CommandSpans(ended);
   }
 
-  /** All records that are kept, oldest first: a copy. */
-  get records(): readonly TraceRecord[] {
-    const records: TraceRecord[] = [];
-    this.#records.each(record => records.push({ ...record }));
-    return records;
-  }
-
-  /** The commands that the records which are kept make up, in the order of their answers. */
-  get spans(): readonly CommandSpan[] {
-    const spans: CommandSpan[] = [];
-    const joined = new CommandSpans(span => spans.push(span));
-    this.#records.each(record => joined.add(record));
-    return spans;
+  /** A copy of the records that are kept, as RecordLog has them. */
+  get words(): Int32Array<ArrayBuffer> {
+    return this.#records.words;
   }
 
   /** Takes the next record, in the order of time. */

@@ -3,19 +3,19 @@
  * histogram and a heat map, the latest commands phase by phase, where on the disk they went, and all of it as a file.
  */
 
-import { csv, fioLog, traceJson } from "../../devices/nvme/trace_files.ts";
 import { type CommandSpan, latencyOf } from "../../trace/command_spans.ts";
 import { LatencyHistogram } from "../../trace/latency_histogram.ts";
 import { button, type Dispose, element, setText } from "../dom.ts";
 import { formatTotal } from "../format.ts";
 import { BUSY_LOOK_MS, hasTurned, lookEvery } from "../frames.ts";
-import { saveAs } from "../save_as.ts";
 import { aboutOf, type Follower, type Stretch, type Watched } from "../watched.ts";
 import { formatMicroseconds, makeHistogram } from "./histogram_view.ts";
 import { makePhases } from "./phases_view.ts";
 import { RecentCommands } from "./recent_commands.ts";
 import { commandOf, labelOf, matches, Recording, type SpanFilter } from "./recording.ts";
+import { saveTrace } from "./save_trace.ts";
 import { makeTimeCharts } from "./time_charts.ts";
+import type { TraceFile } from "./trace_file.ts";
 
 /**
  * Each half of the view is drawn so often: the figures and the charts in turn, so that no drawing holds up the page for long.
@@ -36,16 +36,25 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
   const command = choice("Command", labelOf);
   const slower = element("input", { type: "number", min: "0", step: "10", value: "0", id: "timing-slower" });
   const clear = button("Clear", () => restart());
-  const perfetto = button("Perfetto JSON", async () => {
-    // What is shown at the click, whatever comes in while the rest is asked for.
-    const records = [...recording.records];
-    const about = await aboutOf(machine, reader?.lost ?? 0);
-    saveText(traceJson(records, about), "application/json", "doorbell-trace.json");
-  });
-  const table = button("CSV", () => saveText(csv(filtered()), "text/csv", "doorbell-commands.csv"));
-  const fio = button("fio log", async () => {
-    const spans = filtered();
-    saveText(fioLog(spans, await machine.namespaces()), "text/plain", "doorbell_lat.1.log");
+  const saving = element("span", { role: "status" });
+  /** What is shown at the click, whatever comes in while the rest is asked for. */
+  const save = async (file: TraceFile | Promise<TraceFile>) => {
+    const { words } = recording;
+    setText(saving, "Making the file …");
+    try {
+      await saveTrace(words, await file);
+      setText(saving, "");
+    } catch (error) {
+      setText(saving, String(error instanceof Error ? error.message : error));
+    }
+  };
+  const perfetto = button("Perfetto JSON", () =>
+    save(aboutOf(machine, reader?.lost ?? 0).then(about => ({ as: "json", about }))),
+  );
+  const table = button("CSV", () => save({ as: "csv", filter: present }));
+  const fio = button("fio log", () => {
+    const filter = present;
+    return save(machine.namespaces().then(namespaces => ({ as: "fio", filter, namespaces })));
   });
   perfetto.title =
     "Save what was traced, for ui.perfetto.dev or chrome://tracing, and to be opened here again";
@@ -79,6 +88,7 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
         perfetto,
         table,
         fio,
+        saving,
         button("Open a saved trace…", open),
       ),
     ),
@@ -113,7 +123,6 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     latest.push(span);
     if (latest.length > LATEST) latest.shift();
   });
-  const filtered = () => recording.spans.filter(span => matches(present, span, latencyOf(span)));
   const recount = () => {
     present = filter();
     histogram.clear();
@@ -169,10 +178,6 @@ export function mountTiming(el: HTMLElement, machine: Watched, open: () => void)
     endObservation();
     el.replaceChildren();
   };
-}
-
-function saveText(text: string, type: string, name: string): void {
-  saveAs(new Blob([text], { type }), name);
 }
 
 /** A select that offers what there has been so far. */
