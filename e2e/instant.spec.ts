@@ -88,10 +88,27 @@ test("killed while the disk is being filled it begins anew; unwritten it goes on
   await exec(page, "nvme list");
   await persistent.kill();
 
-  page = await persistent.open();
+  page = await persistent.open("about:blank");
+  // What the status line says of the machine, and whether the prompt was there then.
+  await page.addInitScript(() => {
+    const said: string[] = [];
+    Object.assign(window, { said });
+    new MutationObserver(() => {
+      const word = document.querySelector("#status .word")?.textContent ?? "";
+      const hasPrompt =
+        document.querySelector(".xterm-rows")?.textContent?.includes("root@doorbell") ?? false;
+      const now = `${word}${hasPrompt ? ", prompt" : ""}`;
+      if (said.at(-1) !== now) said.push(now);
+    }).observe(document, { childList: true, subtree: true, characterData: true });
+  });
+  await page.goto("/");
   const ms = await prompted(page);
   expect(await restoredFrom(page)).toBe("shipped");
   console.log(`instant start, second visit: prompt ${Math.round(ms)} ms after the start of the machine`);
+  await expect(page.locator("#status .word").first()).toHaveText("running");
+  const said = await page.evaluate(() => (window as unknown as { said: readonly string[] }).said);
+  expect(said).toContain("resuming");
+  expect(said).not.toContain("booting, prompt");
 
   await page.getByRole("button", { name: /Resumed from/ }).click();
   await page.getByRole("button", { name: "Boot it instead" }).click();
