@@ -7,7 +7,13 @@ import { partsOf } from "./hardware.ts";
 import type { Resumption } from "./late_snapshots.ts";
 import type { MachineStateBytes } from "./machine_state.ts";
 import { asFilled } from "./shipped_snapshot.ts";
-import { checkDisks, checkMachine, readSnapshot, type SnapshotDisk } from "./snapshot_file.ts";
+import {
+  checkDisks,
+  checkMachine,
+  readCheckedSnapshot,
+  readSnapshot,
+  type SnapshotDisk,
+} from "./snapshot_file.ts";
 import { wakeCommand } from "./wake_guest.ts";
 
 /** A snapshot that fits the machine and its disks. */
@@ -57,7 +63,7 @@ export async function loadShipped(
   const shipped = images.manifest.snapshot;
   if (!shipped) return undefined;
   try {
-    const read = async () => readSnapshot(new Blob([await images.get("snapshot")]), true);
+    const read = async () => readCheckedSnapshot(await images.get("snapshot"));
     const reading = isLikely ? read() : undefined;
     reading?.catch(() => {});
     const now = asFilled(shipped, await disks());

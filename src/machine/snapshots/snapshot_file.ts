@@ -3,6 +3,7 @@
  * the body, packed with gzip: the state of the devices in JSON, behind its length, and what v86 keeps of the rest.
  */
 import { CONTROLLER_STATE_VERSION } from "../../devices/nvme/controller_state.ts";
+import { gunzip } from "../gunzip.ts";
 import { V86_VERSION } from "../v86/seams.ts";
 import type { MachineDevices, MachineStateBytes } from "./machine_state.ts";
 
@@ -85,19 +86,20 @@ export async function writeSnapshot(
 
 /** Reads what a file says of itself. Throws SnapshotError, also for one of another version. */
 export async function readHeader(file: Blob): Promise<SnapshotHeader> {
-  return (await readFront(file)).header;
+  return readFront(await file.slice(0, HEADER_AT + MAX_HEADER_BYTES).arrayBuffer()).header;
 }
 
-async function readFront(file: Blob): Promise<{ readonly header: SnapshotHeader; readonly bodyAt: number }> {
-  const front = new Uint8Array(await file.slice(0, HEADER_AT).arrayBuffer());
-  if (front.length < HEADER_AT || new TextDecoder().decode(front.subarray(0, LENGTH_AT)) !== MAGIC) {
+function readFront(file: ArrayBuffer): { readonly header: SnapshotHeader; readonly bodyAt: number } {
+  const text = (from: number, to: number) =>
+    new TextDecoder().decode(new Uint8Array(file).subarray(from, to));
+  if (file.byteLength < HEADER_AT || text(0, LENGTH_AT) !== MAGIC) {
     throw new SnapshotError("This file is no snapshot of a Doorbell machine.");
   }
-  const length = new DataView(front.buffer).getUint32(LENGTH_AT, true);
+  const length = new DataView(file).getUint32(LENGTH_AT, true);
   let header: SnapshotHeader | undefined;
   if (length <= MAX_HEADER_BYTES) {
     try {
-      header = JSON.parse(await file.slice(HEADER_AT, HEADER_AT + length).text()) as SnapshotHeader;
+      header = JSON.parse(text(HEADER_AT, HEADER_AT + length)) as SnapshotHeader;
     } catch {
       // Said below.
     }
@@ -108,24 +110,41 @@ async function readFront(file: Blob): Promise<{ readonly header: SnapshotHeader;
   return { header, bodyAt: HEADER_AT + length };
 }
 
-/** Unpacks a snapshot and checks it against its hash, unless that of the file was checked already. Throws SnapshotError. */
-export async function readSnapshot(
-  file: Blob,
-  isChecked = false,
-): Promise<{ readonly header: SnapshotHeader; readonly state: MachineStateBytes }> {
-  const { header, bodyAt } = await readFront(file);
-  let body: Uint8Array<ArrayBuffer>;
+export interface ReadSnapshot {
+  readonly header: SnapshotHeader;
+  readonly state: MachineStateBytes;
+}
+
+/** Unpacks a snapshot and checks it against its hash. Throws SnapshotError. */
+export async function readSnapshot(file: Blob): Promise<ReadSnapshot> {
+  const { header, body } = await unpack(await file.arrayBuffer());
+  const { sha256, ...rest } = header;
+  if ((await hashOf(rest, body)) !== sha256) throw new SnapshotError(DAMAGED);
+  return { header, state: stateIn(body) };
+}
+
+/** The same for a file whose own hash was checked already. */
+export async function readCheckedSnapshot(file: ArrayBuffer): Promise<ReadSnapshot> {
+  const { header, body } = await unpack(file);
+  return { header, state: stateIn(body) };
+}
+
+/** From memory: a blob's content would come from the browser's process piece by piece. */
+async function unpack(
+  file: ArrayBuffer,
+): Promise<{ readonly header: SnapshotHeader; readonly body: Uint8Array<ArrayBuffer> }> {
+  const { header, bodyAt } = readFront(file);
   try {
-    const unpacked = file.slice(bodyAt).stream().pipeThrough(new DecompressionStream("gzip"));
-    body = new Uint8Array(await new Response(unpacked).arrayBuffer());
+    return { header, body: new Uint8Array(await gunzip(new Uint8Array(file, bodyAt))) };
   } catch {
     throw new SnapshotError(DAMAGED);
   }
-  const { sha256, ...rest } = header;
-  if (!isChecked && (await hashOf(rest, body)) !== sha256) throw new SnapshotError(DAMAGED);
+}
+
+function stateIn(body: Uint8Array<ArrayBuffer>): MachineStateBytes {
   const length = new DataView(body.buffer).getUint32(0, true);
   const devices = JSON.parse(new TextDecoder().decode(body.subarray(4, 4 + length))) as MachineDevices;
-  return { header, state: { devices, v86: body.buffer.slice(4 + length) } };
+  return { devices, v86: body.buffer.slice(4 + length) };
 }
 
 const DAMAGED = "The snapshot is damaged: its content does not match its SHA-256. Delete it.";

@@ -31,8 +31,18 @@ it("is a static i386 program that asks descriptor 3 to reseed, and exits with th
 it("sets the time, feeds the pool, and ends with the program's status without ending the shell", () => {
   const command = wakeCommand(1_700_000_000_400, bytes => bytes.fill(7));
   expect(command).toContain("date -s @1700000000 ");
-  expect(command).toContain("base64 -d >/dev/urandom");
   expect(command).not.toMatch(/^\s*exit/m);
   const { status } = spawnSync("sh", ["-n", "-c", command]);
   expect(status).toBe(0);
+});
+
+it("feeds the pool with the very bytes, whatever they are", () => {
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  for (let from = 0; from < 256; from += 32) {
+    const seed = bytes.subarray(from, from + 32);
+    const command = wakeCommand(0, () => seed, true);
+    const feed = command.split("\n").find(line => line.endsWith(" >/dev/urandom"));
+    const { stdout } = spawnSync("sh", ["-c", feed?.replace(" >/dev/urandom", "") ?? "false"]);
+    expect([...stdout]).toEqual([...seed]);
+  }
 });

@@ -8,7 +8,8 @@ import { setTimeCommand } from "./set_time.ts";
 /** RNDRESEEDCRNG, _IO('R', 7): has Linux's generator take in at once what its pool was given (random(4)). */
 const RNDRESEEDCRNG = 0x5207;
 const LOAD_ADDRESS = 0x08048000;
-const SEED_BYTES = 64;
+/** As much as the generator's key. */
+const SEED_BYTES = 32;
 const PROGRAM = "/run/.doorbell-reseed";
 
 /** A shell command, for a root shell, that puts the program there which reseeds the generator. */
@@ -27,7 +28,8 @@ export function wakeCommand(
   const seed = random(new Uint8Array(SEED_BYTES));
   const reseed = [
     setTimeCommand(now),
-    `echo ${base64(seed)} | base64 -d >/dev/urandom`,
+    // The shell does this by itself; each process that it starts takes tens of milliseconds just after the machine went on.
+    `printf '${octal(seed)}' >/dev/urandom`,
     `${PROGRAM} 3<>/dev/urandom`,
   ];
   if (isPrepared) return reseed.join("\n");
@@ -39,6 +41,9 @@ export function wakeCommand(
     "(exit $doorbell_status)",
   ].join("\n");
 }
+
+const octal = (bytes: Uint8Array): string =>
+  Array.from(bytes, byte => `\\${byte.toString(8).padStart(3, "0")}`).join("");
 
 /**
  * A static i386 program (an ELF header, one segment, and code) that calls ioctl(3, RNDRESEEDCRNG) and exits with 0, or with the
