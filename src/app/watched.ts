@@ -1,5 +1,5 @@
 /** What the views of queues and times look at: a running machine, or a saved trace that is played. */
-import type { QueueLook } from "../devices/nvme/queue_inspector.ts";
+import { type QueueLook, savedQueues } from "../devices/nvme/queue_inspector.ts";
 import type { DiskCatalogue, Machine } from "../machine/api.ts";
 import type { CounterName } from "../trace/counters.ts";
 import { MergedReader } from "../trace/merged_reader.ts";
@@ -66,9 +66,7 @@ export async function aboutOf(watched: Watched, lost: number): Promise<TraceAbou
   const { serving, shadowDoorbells, interrupts } = watched.settings;
   watched.observation?.queues.refresh();
   const namespaces = await watched.namespaces();
-  const queues = (watched.observation?.queues.queuePairs() ?? []).flatMap(({ qid, sq, cq }) =>
-    cq ? [{ qid, entries: sq.entries, cqid: cq.id, cqEntries: cq.entries }] : [],
-  );
+  const { observation } = watched;
   return {
     savedAt: new Date().toISOString(),
     serving,
@@ -76,7 +74,7 @@ export async function aboutOf(watched: Watched, lost: number): Promise<TraceAbou
     interrupts,
     browser: navigator.userAgent.slice(0, 500),
     lost,
-    queues,
+    queues: observation ? savedQueues(observation.queues) : [],
     namespaces,
   };
 }

@@ -1,4 +1,5 @@
 import type { ArmedRule } from "../devices/nvme/faults/rules.ts";
+import { savedQueues } from "../devices/nvme/queue_inspector.ts";
 import { traceJson } from "../devices/nvme/trace_files.ts";
 import type { InterruptKind, MachineFaults, ServingMode } from "../machine/api.ts";
 import { FaultInjection } from "../machine/fault_injection.ts";
@@ -144,11 +145,6 @@ export class DeviceAttachment implements Attachment {
     const namespaces = (await this.disks()).flatMap(({ nsid, lbaBytes }) =>
       nsid === undefined ? [] : [{ nsid, lbaBytes }],
     );
-    const queues = this.monitor.queues
-      .queuePairs()
-      .flatMap(({ qid, sq, cq }) =>
-        cq ? [{ qid, entries: sq.entries, cqid: cq.id, cqEntries: cq.entries }] : [],
-      );
     return traceJson(records, {
       savedAt: new Date().toISOString(),
       serving,
@@ -156,7 +152,7 @@ export class DeviceAttachment implements Attachment {
       interrupts,
       browser: (globalThis.navigator?.userAgent ?? "").slice(0, 500),
       lost,
-      queues,
+      queues: savedQueues(this.monitor.queues),
       namespaces,
     });
   }

@@ -1,4 +1,4 @@
-import { loadRecord, RECORD_WORDS, type TraceRecord, TraceWord } from "./trace_ring.ts";
+import { RECORD_WORDS, type TraceRecord, TraceWord } from "./trace_ring.ts";
 
 /** Keeps the latest records, in one block of memory: as objects they would keep the garbage collector busy. */
 export class RecordLog {
@@ -37,19 +37,5 @@ export class RecordLog {
     words.set(this.#words.subarray(oldest * RECORD_WORDS));
     words.set(this.#words.subarray(0, oldest * RECORD_WORDS), (kept - oldest) * RECORD_WORDS);
     return words;
-  }
-
-  /** Calls back with each, oldest first. The record is reused: copy what is kept. */
-  each(call: (record: TraceRecord) => void): void {
-    eachRecord(this.words, call);
-  }
-}
-
-/** Calls back with each of the records in `words`, RECORD_WORDS words each. The record is reused: copy what is kept. */
-export function eachRecord(words: Int32Array, call: (record: TraceRecord) => void): void {
-  const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
-  for (let at = 0; at < words.length; at += RECORD_WORDS) {
-    loadRecord(words, at, record);
-    call(record);
   }
 }

@@ -159,6 +159,22 @@ export function loadRecord(words: Int32Array, at: number, record: TraceRecord): 
   record.e = words[at + TraceWord.E];
 }
 
+/** Calls back with each of the records in `words`, RECORD_WORDS words each. The record is reused: copy what is kept. */
+export function eachRecord(words: Int32Array, call: (record: TraceRecord) => void): void {
+  const record: TraceRecord = { kind: 0, time: 0, a: 0, b: 0, c: 0, d: 0, e: 0 };
+  for (let at = 0; at < words.length; at += RECORD_WORDS) {
+    loadRecord(words, at, record);
+    call(record);
+  }
+}
+
+/** The same records as objects. */
+export function toRecords(words: Int32Array): TraceRecord[] {
+  const records: TraceRecord[] = [];
+  eachRecord(words, record => records.push({ ...record }));
+  return records;
+}
+
 /** The reading end. It starts with what is written after it was made. */
 export class TraceReader {
   readonly #words: Int32Array;

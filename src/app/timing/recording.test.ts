@@ -1,14 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CommandSpan } from "../../trace/command_spans.ts";
-import { eachRecord } from "../../trace/record_log.ts";
-import { TraceKind, type TraceRecord } from "../../trace/trace_ring.ts";
+import { TraceKind, toRecords } from "../../trace/trace_ring.ts";
 import { commandOf, labelOf, matches, Recording } from "./recording.ts";
-
-function recordsOf(recording: Recording): TraceRecord[] {
-  const records: TraceRecord[] = [];
-  eachRecord(recording.words, record => records.push({ ...record }));
-  return records;
-}
 
 const command = (cid: number, time: number) => [
   { kind: TraceKind.fetched, time, a: 1, b: 0, c: 2 | (cid << 16), d: 1, e: 0 },
@@ -24,9 +17,9 @@ describe("Recording", () => {
     expect(told).toEqual([]);
     for (const record of [posted, ...command(8, 200)]) recording.add(record);
     expect(told).toEqual([7, 8]);
-    expect(recordsOf(recording)).toEqual([...command(7, 100), ...command(8, 200)]);
+    expect(toRecords(recording.words)).toEqual([...command(7, 100), ...command(8, 200)]);
     recording.clear();
-    expect(recordsOf(recording)).toEqual([]);
+    expect(toRecords(recording.words)).toEqual([]);
   });
 
   it("keeps the newest records when there are too many, and tells of all commands", () => {
@@ -38,7 +31,7 @@ describe("Recording", () => {
       for (const record of command(i & 0xffff, i * 10)) recording.add(record);
     }
     expect(told).toBe(130_000);
-    const records = recordsOf(recording);
+    const records = toRecords(recording.words);
     expect(records).toHaveLength(200_000);
     expect([records[0].time, records.at(-1)?.time]).toEqual([300_000, 1_299_995]);
     recording.retell();

@@ -2,7 +2,7 @@
 import { commandName } from "../../devices/nvme/spec/decode.ts";
 import { type CommandSpan, CommandSpans } from "../../trace/command_spans.ts";
 import { RecordLog } from "../../trace/record_log.ts";
-import type { TraceRecord } from "../../trace/trace_ring.ts";
+import { eachRecord, type TraceRecord } from "../../trace/trace_ring.ts";
 
 /** Older records are dropped: a few seconds at full speed, minutes at a student's. */
 const MAX_RECORDS = 200_000;
@@ -62,7 +62,7 @@ export class Recording {
   /** Tells of all commands anew, as far as their records are kept. */
   retell(): void {
     this.#joined = new CommandSpans(this.#ended);
-    this.#records.each(record => this.#joined.add(record));
+    eachRecord(this.words, record => this.#joined.add(record));
   }
 
   clear(): void {

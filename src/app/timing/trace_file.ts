@@ -1,9 +1,8 @@
 /** The files that a recording can be saved as. */
 import { csv, fioLog, traceJson } from "../../devices/nvme/trace_files.ts";
 import { type CommandSpan, CommandSpans, latencyOf } from "../../trace/command_spans.ts";
-import { eachRecord } from "../../trace/record_log.ts";
 import type { SavedNamespace, TraceAbout } from "../../trace/saved_trace.ts";
-import type { TraceRecord } from "../../trace/trace_ring.ts";
+import { eachRecord, toRecords } from "../../trace/trace_ring.ts";
 import { matches, type SpanFilter } from "./recording.ts";
 
 export type TraceFile =
@@ -16,11 +15,8 @@ export type TraceFile =
 /** The file's text; `words` of the records as RecordLog has them. */
 export function traceFileText(words: Int32Array, file: TraceFile): string {
   switch (file.as) {
-    case "json": {
-      const records: TraceRecord[] = [];
-      eachRecord(words, record => records.push({ ...record }));
-      return traceJson(records, file.about);
-    }
+    case "json":
+      return traceJson(toRecords(words), file.about);
     case "csv":
       return csv(spansOf(words, file.filter));
     case "fio":

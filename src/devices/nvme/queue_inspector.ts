@@ -1,3 +1,4 @@
+import type { SavedQueue } from "../../trace/saved_trace.ts";
 import type { GuestMemory } from "../guest_memory.ts";
 import {
   Control,
@@ -73,6 +74,14 @@ export interface QueueLook {
   /** The fields of entries that are known (src/devices/nvme/spec/decode.ts), where that is not all of them. */
   readonly knownFields?: ReadonlySet<string>;
 }
+
+/** The queue pairs that exist, as a trace names them. */
+export const savedQueues = (queues: QueueLook): SavedQueue[] =>
+  queues
+    .queuePairs()
+    .flatMap(({ qid, sq, cq }) =>
+      cq ? [{ qid, entries: sq.entries, cqid: cq.id, cqEntries: cq.entries }] : [],
+    );
 
 /**
  * Looks at the queues from outside, out of shared memory, without disturbing the device. Each word is true, but two of

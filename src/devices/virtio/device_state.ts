@@ -59,10 +59,6 @@ export function checkVirtioState(
       `The saved state of the virtio device has version ${state?.version}; this Doorbell reads version ${VIRTIO_STATE_VERSION}.`,
     );
   }
-  const isBelow = (value: unknown, end: number) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
-  const areBelow = (values: unknown, length: number, end: number) =>
-    Array.isArray(values) && values.length === length && values.every(value => isBelow(value, end));
   if (state.pciDeviceId !== type.pciDeviceId) refuse("it is one of another kind of device");
   const registers = [state.configVector, state.queueSelect];
   if (!registers.every(value => isBelow(value, 0x10000)) || !isBelow(state.isr, 4))
@@ -87,6 +83,12 @@ export function checkVirtioState(
   }
 }
 
+const isBelow = (value: unknown, end: number): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
+
+const areBelow = (values: unknown, length: number, end: number): boolean =>
+  Array.isArray(values) && values.length === length && values.every(value => isBelow(value, end));
+
 /** Only what a driver may write is other than at reset. */
 function checkConfiguration(
   bytes: readonly number[],
@@ -94,11 +96,7 @@ function checkConfiguration(
   refuse: (what: string) => never,
 ): void {
   const initial = new DataView(type.configuration().buffer);
-  const isByte = (value: unknown) =>
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) < 256;
-  if (!Array.isArray(bytes) || bytes.length !== initial.byteLength || !bytes.every(isByte)) {
-    refuse("it has no such configuration");
-  }
+  if (!areBelow(bytes, initial.byteLength, 256)) refuse("it has no such configuration");
   const saved = new DataView(Uint8Array.from(bytes).buffer);
   for (let at = 0; at < initial.byteLength; at++) {
     if (saved.getUint8(at) === initial.getUint8(at)) continue;
