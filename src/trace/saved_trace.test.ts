@@ -83,6 +83,13 @@ describe("a saved trace", () => {
     expect(() => readSavedTrace(textOf([], saved => ({ ...saved, records })))).toThrow("more than 300,000");
   });
 
+  it("is refused with a sentence where its version is nothing that could be named", () => {
+    for (const version of ['{"toString":""}', "[[]]", "null", '"x"']) {
+      const text = `{"doorbell":{"format":"doorbell-trace","version":${version}}}`;
+      expect(() => readSavedTrace(text)).toThrow(SavedTraceError);
+    }
+  });
+
   it("throws nothing else, whatever the file says", () => {
     const broken = fc.dictionary(
       fc.constantFrom("format", "version", "about", "records"),

@@ -96,11 +96,15 @@ export function readSavedTrace(text: string): SavedTrace {
   }
   if (saved.version !== VERSION) {
     throw new SavedTraceError(
-      `It has version ${String(saved.version).slice(0, 20)} of the format and this page reads version ${VERSION}: reload the page, or open the file with the one that saved it.`,
+      `It has version ${nameOfVersion(saved.version)} of the format and this page reads version ${VERSION}: reload the page, or open the file with the one that saved it.`,
     );
   }
   return { about: readAbout(saved.about), records: readRecords(saved.records) };
 }
+
+/** Not every value of a broken file can be made a string of. */
+const nameOfVersion = (version: unknown): string =>
+  typeof version === "object" ? "?" : String(version).slice(0, 20);
 
 function readRecords(words: unknown): TraceRecord[] {
   if (!Array.isArray(words) || words.length % RECORD_WORDS !== 0) throw damaged("its records are not whole");
